@@ -1,7 +1,7 @@
 """Beats that say the process is alive, from a timer and never from the work itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from temporalio import activity
@@ -10,7 +10,7 @@ BEAT_SECONDS = 0.75
 
 
 @asynccontextmanager
-async def beating() -> AsyncIterator[None]:
+async def beating() -> AsyncGenerator[None]:
     """Send a heartbeat now and every 0.75 s until the block ends."""
     activity.heartbeat()
     task = asyncio.create_task(_beat())

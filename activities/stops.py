@@ -5,8 +5,9 @@ nothing here retries hard or fails anybody.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 from uuid import UUID
 
 import structlog
@@ -28,7 +29,7 @@ class StopListener:
         self._watched: dict[Stop, list[asyncio.Event]] = {}
 
     @asynccontextmanager
-    async def watch(self, chat_id: UUID, turn: int) -> AsyncIterator[asyncio.Event]:
+    async def watch(self, chat_id: UUID, turn: int) -> AsyncGenerator[asyncio.Event]:
         """An event that is set when this turn is told to stop. Watch before reading the chat's row: an
         order given earlier shows in the row, a later one is heard."""
         order = Stop(chat_id, turn)
@@ -52,10 +53,11 @@ class StopListener:
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _listen(self) -> None:
-        async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
+        subscription: Any = cast(Any, self._redis).pubsub(ignore_subscribe_messages=True)
+        async with subscription:
             await subscription.subscribe(STOP_CHANNEL)
             while True:
-                message = await subscription.get_message(timeout=None)
+                message: dict[str, bytes] | None = await subscription.get_message(timeout=None)
                 if message is not None:
                     self._deliver(Stop.decode(message["data"]))
 
