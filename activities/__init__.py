@@ -1,0 +1,1 @@
+"""Effects: model calls, tool calls, commits; thin activities over libraries that know nothing of Temporal."""
