@@ -4,7 +4,7 @@
 """
 
 from cli.stack.errors import AlreadyRunning, PartFailed, PortTaken, StackError
-from cli.stack.options import EVERYTHING, SERVERS, StackInfo, StackOptions
+from cli.stack.options import EVERYTHING, SERVERS, StackOptions
 from cli.stack.stack import Stack
 
 __all__ = [
@@ -15,6 +15,5 @@ __all__ = [
     "PortTaken",
     "Stack",
     "StackError",
-    "StackInfo",
     "StackOptions",
 ]

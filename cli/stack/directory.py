@@ -68,7 +68,8 @@ class DataDirectory:
             descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StackError(
-                f"the data directory {self.path} cannot be used ({error.strerror}). Choose one with --data-dir."
+                f"the data directory {self.path} cannot be used ({error.strerror}). Choose one with "
+                "--data-dir."
             ) from error
         try:
             await self._take(descriptor)

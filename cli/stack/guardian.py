@@ -9,10 +9,12 @@ Each line is `+ PID STARTED SIGNAL SECONDS` (a process group now exists; how to 
 and how long to wait) or `- PID` (it is over). STARTED tells a process from a later one with its number.
 """
 
+import contextlib
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 _GRACE_AFTER_A_CRASH_SECONDS = 5.0  # nobody is left to wait for a slow goodbye
 _POLL_SECONDS = 0.02
@@ -28,11 +30,14 @@ def started(pid: int) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         if os.path.isdir("/proc/self"):
             return None
-    answer = os.popen(f"ps -o state=,lstart= -p {int(pid)}").read().split()  # no /proc: macOS, BSD
+    import subprocess  # no /proc: macOS, BSD
+
+    ps = subprocess.run(("ps", "-o", "state=,lstart=", "-p", str(pid)), capture_output=True, text=True)
+    answer = ps.stdout.split()
     return None if not answer or answer[0].startswith("Z") else "_".join(answer[1:])
 
 
-def end(processes: "dict[int, tuple[str, int, float]]") -> None:
+def end(processes: dict[int, tuple[str, int, float]]) -> None:
     """End every process group whose leader is still the one that was listed.
 
     Args:
@@ -51,18 +56,16 @@ def end(processes: "dict[int, tuple[str, int, float]]") -> None:
         _signal(os.killpg, pid, signal.SIGKILL)
 
 
-def _signal(send: "object", pid: int, number: int) -> None:
-    try:
-        send(pid, number)  # type: ignore[operator]
-    except (ProcessLookupError, PermissionError):
-        pass
+def _signal(send: Callable[[int, int], None], pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        send(pid, number)
 
 
 def _watch() -> None:
     # a Ctrl-C, a closed terminal or a polite request to end is the launcher's business
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    processes: "dict[int, tuple[str, int, float]]" = {}
+    processes: dict[int, tuple[str, int, float]] = {}
     for line in sys.stdin:
         sign, pid, *rest = line.split()
         if sign == "+":

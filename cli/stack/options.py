@@ -1,4 +1,4 @@
-"""What can be chosen about a stack, and what it answers when it is up."""
+"""What can be chosen about a stack."""
 
 import os
 from collections.abc import Mapping
@@ -30,27 +30,3 @@ class StackOptions:
     ports: Mapping[str, int] = field(default_factory=dict[str, int])
     parts: tuple[str, ...] = EVERYTHING
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-
-
-@dataclass(frozen=True, kw_only=True)
-class StackInfo:
-    """Where the parts of a ready stack are.
-
-    Attributes:
-        token: For the API; None when nothing has made one.
-        demo_model: Whether the built-in model answers, because no provider key was found.
-        seconds: From the start to ready.
-    """
-
-    data_dir: Path
-    ports: Mapping[str, int]
-    api_url: str
-    docs_url: str
-    temporal_ui_url: str
-    temporal_address: str
-    database_url: str
-    redis_url: str
-    token: str | None
-    demo_model: bool
-    pids: Mapping[str, int]
-    seconds: float

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cli.stack.privileges import AS_WE_ARE, Privileges
 
@@ -54,4 +54,3 @@ class Part:
     once: bool = False
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
-    ports: Mapping[str, int] = field(default_factory=dict[str, int])

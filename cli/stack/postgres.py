@@ -79,5 +79,4 @@ def postgres(directory: DataDirectory, port: int, environment: Mapping[str, str]
         ready=answers_postgres(port, USER, DATABASE),
         ready_seconds=60.0,  # recovery after a crash replays its log first
         stop_signal=signal.SIGINT,  # "fast": ends sessions, does not wait for them
-        ports={"postgres": port},
     )

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from cli.stack.part import Probe
 
@@ -64,7 +64,9 @@ async def _ask(host: str, port: int, request: bytes, *, until_end: bool = False)
 
 
 @contextlib.asynccontextmanager
-async def _connection(host: str, port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def _connection(
+    host: str, port: int
+) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     async with asyncio.timeout(_TRY_SECONDS):
         reader, writer = await asyncio.open_connection(host, port)
         try:

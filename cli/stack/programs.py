@@ -53,7 +53,7 @@ def migrate(environment: Mapping[str, str]) -> Part:
 def demo_model(environment: Mapping[str, str], port: int) -> Part:
     """The built-in model, for those who have no key yet."""
     command = _program(environment, "demo-model", "--host", LOOPBACK, "--port", str(port))
-    return Part(name="demo-model", command=command, ready=accepts(port), ports={"demo-model": port})
+    return Part(name="demo-model", command=command, ready=accepts(port))
 
 
 def worker(environment: Mapping[str, str], port: int) -> Part:
@@ -64,7 +64,6 @@ def worker(environment: Mapping[str, str], port: int) -> Part:
         needs=("migrate", "valkey", "temporal"),
         ready=answers_http(port, "/metrics"),
         stop_seconds=25.0,  # it gives running steps about 20 s
-        ports={"worker-metrics": port},
     )
 
 
@@ -76,7 +75,6 @@ def api(environment: Mapping[str, str], host: str, port: int) -> Part:
         command=_program(environment, "api"),
         needs=("migrate", "valkey", "temporal"),
         ready=ready,
-        ports={"api": port},
     )
 
 

@@ -62,7 +62,9 @@ class PartRunner:
             return await self.ready()
         begun = time.monotonic()
         await self._launch()
-        self._report(self.part.name, f"{'done' if self.part.once else 'ready'} in {time.monotonic() - begun:.1f} s")
+        self._report(
+            self.part.name, f"{'done' if self.part.once else 'ready'} in {time.monotonic() - begun:.1f} s"
+        )
         if not self.part.once:
             self._watch = asyncio.create_task(self._keep_running(), name=f"keep-{self.part.name}")
 
@@ -126,7 +128,7 @@ class PartRunner:
     async def _poll(self) -> None:
         ready = self.part.ready
         waits = iter(_POLL_SECONDS)
-        while ready and not await ready():
+        while ready and not await ready():  # noqa: ASYNC110 - another process; it has no event to set
             await asyncio.sleep(next(waits, _POLL_SECONDS[-1]))
 
     async def _keep_running(self) -> None:

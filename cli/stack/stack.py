@@ -1,34 +1,20 @@
 """A whole stack: real servers and our own processes, on one directory, under one roof."""
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Self
 
-from cli.stack import programs
+from cli.stack import catalog
+from cli.stack.addresses import Addresses
 from cli.stack.directory import DataDirectory, read_record
 from cli.stack.errors import StackError
 from cli.stack.guard import Guard
-from cli.stack.guardian import started
-from cli.stack.options import StackInfo, StackOptions
-from cli.stack.part import Part
+from cli.stack.options import StackOptions
 from cli.stack.ports import PortClaims
-from cli.stack.postgres import database_url, postgres
+from cli.stack.programs import program_environment, wants_demo_model
 from cli.stack.runner import PartRunner, Report
-from cli.stack.temporal import NAMESPACE, temporal
-from cli.stack.valkey import redis_url, valkey
-
-_PORTS_OF: Mapping[str, tuple[str, ...]] = {
-    "postgres": ("postgres",),
-    "valkey": ("valkey",),
-    "temporal": ("temporal", "temporal-http", "temporal-ui"),
-    "demo-model": ("demo-model",),
-    "migrate": (),
-    "worker": ("worker-metrics",),
-    "api": ("api",),
-}
 
 
 class Stack:
@@ -49,15 +35,15 @@ class Stack:
     def __init__(self, options: StackOptions, report: Report | None = None) -> None:
         self.options = options
         self.directory = DataDirectory(options.data_dir)
-        self.ports: dict[str, int] = {}
-        self.demo_model = "demo-model" in options.parts and programs.wants_demo_model(options.environment)
+        self.addresses = Addresses(self.directory, options.host)
+        self.demo_model = "demo-model" in options.parts and wants_demo_model(options.environment)
         self._report = report or _nothing
         self._claims = PortClaims()
         self._hurry = asyncio.Event()
         self._runners: dict[str, PartRunner] = {}
         self._guard: Guard | None = None
         self._begun = time.monotonic()
-        self._seconds = 0.0
+        self.seconds = 0.0
 
     async def __aenter__(self) -> Self:
         self._begun = time.monotonic()
@@ -68,7 +54,7 @@ class Stack:
         except BaseException:
             await self._close()
             raise
-        self._seconds = time.monotonic() - self._begun
+        self.seconds = time.monotonic() - self._begun
         self._write_record()
         return self
 
@@ -78,28 +64,27 @@ class Stack:
         await self._close()
 
     @property
+    def ports(self) -> Mapping[str, int]:
+        return self.addresses.ports
+
+    @property
     def database_url(self) -> str:
         """PostgreSQL, as `postgresql://user:password@host:port/database`."""
-        return database_url(self.directory, self.ports["postgres"])
+        return self.addresses.database_url
 
     @property
     def redis_url(self) -> str:
         """Valkey, as `redis://:password@host:port/0`."""
-        return redis_url(self.directory, self.ports["valkey"])
+        return self.addresses.redis_url
 
     @property
     def temporal_address(self) -> str:
         """Temporal's gRPC address, as `host:port`."""
-        return f"127.0.0.1:{self.ports['temporal']}"
-
-    @property
-    def temporal_ui_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports['temporal-ui']}"
+        return self.addresses.temporal_address
 
     @property
     def api_url(self) -> str:
-        host = programs.reachable(self.options.host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.ports['api']}"
+        return self.addresses.api_url
 
     @property
     def token(self) -> str | None:
@@ -110,25 +95,7 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """What a process of ours needs in its environment to work with this stack."""
-        return programs.program_environment(self.options.environment, self._settings())
-
-    @property
-    def info(self) -> StackInfo:
-        """Where everything is. For a complete stack only."""
-        return StackInfo(
-            data_dir=self.directory.path,
-            ports=dict(self.ports),
-            api_url=self.api_url,
-            docs_url=f"{self.api_url}/docs",
-            temporal_ui_url=self.temporal_ui_url,
-            temporal_address=self.temporal_address,
-            database_url=self.database_url,
-            redis_url=self.redis_url,
-            token=self.token,
-            demo_model=self.demo_model,
-            pids={name: child.pid for name, r in self._runners.items() if (child := r.child)},
-            seconds=self._seconds,
-        )
+        return program_environment(self.options.environment, self.addresses.settings())
 
     def pid(self, name: str) -> int | None:
         """Process id of a part; None while it is down."""
@@ -197,61 +164,19 @@ class Stack:
 
     def _set_up(self) -> None:
         names = [n for n in self.options.parts if n != "demo-model" or self.demo_model]
-        self.ports = self._claims.choose(
-            [port for name in names for port in _PORTS_OF[name]],
+        self.addresses.ports = self._claims.choose(
+            [port for name in names for port in catalog.PORTS[name]],
             asked=self.options.ports,
             previous=(read_record(self.directory.path) or {}).get("ports", {}),
             hosts={"api": self.options.host},
         )
         self._guard = Guard(self.directory.lock_descriptor, self._claims.descriptors)
-        for part in (self._part(name) for name in names):
+        for name in names:
+            part = catalog.build(name, self.addresses, self.options)
             self._runners[part.name] = PartRunner(
                 part, self.directory.log(part.name), self._guard, self._happened, self._hurry
             )
         self._write_record()
-
-    def _part(self, name: str) -> Part:
-        ports = {port: self.ports[port] for port in _PORTS_OF[name]}
-        servers = programs.server_environment(self.options.environment)
-        ours = self.environment
-        match name:
-            case "postgres":
-                return postgres(self.directory, ports["postgres"], servers)
-            case "valkey":
-                return valkey(self.directory, ports["valkey"], servers)
-            case "temporal":
-                return temporal(self.directory, ports, servers)
-            case "demo-model":
-                return programs.demo_model(ours, ports["demo-model"])
-            case "migrate":
-                return programs.migrate(ours)
-            case "worker":
-                return programs.worker(ours, ports["worker-metrics"])
-            case _:
-                return programs.api(ours, self.options.host, ports["api"])
-
-    def _settings(self) -> dict[str, str]:
-        settings = {"PERDURE_DATA_DIR": str(self.directory.path)}
-        if "postgres" in self.ports:
-            settings["DATABASE_URL"] = self.database_url
-        if "valkey" in self.ports:
-            settings["REDIS_URL"] = self.redis_url
-        if "temporal" in self.ports:
-            settings |= {
-                "TEMPORAL_ADDRESS": self.temporal_address,
-                "TEMPORAL_NAMESPACE": NAMESPACE,
-                "TEMPORAL_UI_URL": self.temporal_ui_url,
-            }
-        if "api" in self.ports:
-            settings |= {"PERDURE_API_HOST": self.options.host, "PERDURE_API_PORT": str(self.ports["api"])}
-        if "worker-metrics" in self.ports:
-            settings["PERDURE_WORKER_METRICS_PORT"] = str(self.ports["worker-metrics"])
-        if "demo-model" in self.ports:
-            settings |= {
-                "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{self.ports['demo-model']}",
-                "ANTHROPIC_API_KEY": "demo",
-            }
-        return settings
 
     async def _start_all(self) -> None:
         async def start(runner: PartRunner) -> None:
@@ -305,19 +230,12 @@ class Stack:
         self._report(name, event)
 
     def _write_record(self, *, running: bool = True) -> None:
-        record: dict[str, object] = {"ports": self.ports}
+        record = self.addresses.record(running=running)
         if running:
             children = {name: child for name, runner in self._runners.items() if (child := runner.child)}
-            record |= {"pid": os.getpid(), "started": started(os.getpid())}
             record["parts"] = {n: {"pid": c.pid, "started": c.started} for n, c in children.items()}
-        if "api" in self.ports:
-            record |= {"api_url": self.api_url, "docs_url": f"{self.api_url}/docs"}
-        if "temporal" in self.ports:
-            record |= {"temporal_address": self.temporal_address, "temporal_ui_url": self.temporal_ui_url}
         self.directory.write_record(record)
 
 
 def _nothing(name: str, event: str) -> None:
     """Report to nobody."""
-
-

@@ -38,9 +38,7 @@ DYNAMIC_CONFIG: Mapping[str, str] = {
 _SQLITE = ("journal_mode=wal", "synchronous=normal")
 
 
-def temporal(
-    directory: DataDirectory, ports: Mapping[str, int], environment: Mapping[str, str]
-) -> Part:
+def temporal(directory: DataDirectory, ports: Mapping[str, int], environment: Mapping[str, str]) -> Part:
     """The Temporal server. Uses the ports `temporal`, `temporal-http` and `temporal-ui`."""
     argv = (
         *(str(temporal_program()), "server", "start-dev", "--ip", LOOPBACK),
@@ -58,9 +56,9 @@ def temporal(
         # Asked of the server's own HTTP port: the UI, asked too early, fails for a second. The last attribute
         # tells that the namespace is complete.
         ready=answers_http(
-            ports["temporal-http"], f"/api/v1/namespaces/{NAMESPACE}", containing=list(SEARCH_ATTRIBUTES)[-1].encode()
+            ports["temporal-http"],
+            f"/api/v1/namespaces/{NAMESPACE}",
+            containing=list(SEARCH_ATTRIBUTES)[-1].encode(),
         ),
         ready_seconds=60.0,
-        ports=ports,
     )
-

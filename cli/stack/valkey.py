@@ -42,5 +42,4 @@ def valkey(directory: DataDirectory, port: int, environment: Mapping[str, str]) 
         name="valkey",
         command=Command(argv=(str(valkey_server()), str(configuration)), environment=environment),
         ready=answers_redis(port, password),
-        ports={"valkey": port},
     )

