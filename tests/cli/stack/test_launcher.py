@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,7 +27,7 @@ sys.exit(up(options, on_ready=lambda stack: print("READY", flush=True)))
 
 
 @asynccontextmanager
-async def launched(data_dir: Path, until: bytes = b"READY") -> AsyncIterator[asyncio.subprocess.Process]:
+async def launched(data_dir: Path, until: bytes = b"READY") -> AsyncGenerator[asyncio.subprocess.Process]:
     """A launcher in a process of its own, from the line `until` on."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", _LAUNCH, str(data_dir)),
@@ -52,9 +52,7 @@ async def gone(processes: list[psutil.Process]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_stops_everything_and_counts_as_success(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+async def test_a_signal_stops_everything_and_is_a_success(tmp_path: Path, number: signal.Signals) -> None:
     async with launched(tmp_path) as launcher:
         processes = family(launcher.pid)
         launcher.send_signal(number)
