@@ -1,0 +1,1 @@
+"""Effects: thin Temporal activities and the libraries they drive."""

@@ -1,0 +1,1 @@
+"""Tools the model may call: one file each, found through the registry."""

@@ -1,0 +1,55 @@
+"""One neutral description of what went wrong with a model call (spec chat-loop.md 2.1, 2.2)."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class FailureKind(StrEnum):
+    OVERLOADED = "overloaded"
+    RATE_LIMIT = "rate_limit"
+    TIMEOUT = "timeout"
+    STARTUP_TIMEOUT = "startup_timeout"
+    STREAM_SILENCE_TIMEOUT = "stream_silence_timeout"
+    AUTH = "auth"
+    CONFIG = "config"
+    USAGE_LIMIT = "usage_limit"
+    MISSING_KEY = "missing_key"
+    PROVIDER_DISABLED = "provider_disabled"
+    CONTENT_FILTER = "content_filter"
+    GENERIC = "generic"
+
+
+class Failure(BaseModel):
+    """A classified failure.
+
+    `message` is for people and names the provider by its display name, never a status code. `detail` is
+    the provider's own explanation, safe to show. `retry_after_seconds` is what the provider asked for.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: FailureKind
+    message: str
+    detail: str | None = None
+    provider: str | None = None
+    retryable: bool = False
+    status_code: int | None = None
+    retry_after_seconds: float | None = None
+
+    def as_chat_error(self) -> dict[str, str | bool | int]:
+        """The client's `ChatError`: what the stream's `error` event and `last_error` carry alike."""
+        return self.model_dump(mode="json", exclude_none=True, exclude={"retry_after_seconds"})
+
+
+MAX_PROVIDER_ATTEMPTS = 25
+"""Model calls that may fail in a row within one step before the chat rests in `error`."""
+
+MAX_RETRY_DELAY_SECONDS = 60.0
+
+
+def retry_delay_seconds(failures: int, retry_after_seconds: float | None) -> float:
+    """Seconds to wait after the n-th failure in a row (n from 1): 1 s doubling to 60 s, or what the
+    provider asked for when that is longer (spec chat-loop.md 2.6)."""
+    backoff = min(2.0 ** min(failures - 1, 6), MAX_RETRY_DELAY_SECONDS)
+    return max(backoff, retry_after_seconds or 0.0)

@@ -1,0 +1,292 @@
+"""A transition bundle: the locked row of one chat, what changes on it, and its counters.
+
+All counter rules of spec state-machine.md section 4 live here: the snapshot version rises once per
+bundle, the other counters follow it when their part of the chat changes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql import func
+
+from models.chat_state import ChatState, ChatStatus, ToolCallRef
+from models.parts import CONTENT_VERSION, Part, ToolResultPart, dump_part
+from models.store.tables import chats, messages, queued_messages, steps, tool_results
+from models.turns import CallsClosedBy
+
+_COLUMNS = [
+    chats.c.id,
+    chats.c.owner_id,
+    chats.c.status,
+    chats.c.archived,
+    chats.c.queued,
+    chats.c.turn,
+    chats.c.step,
+    chats.c.open_calls,
+    chats.c.turn_ended,
+    chats.c.snapshot_version,
+    chats.c.history_version,
+    chats.c.generation_attempt,
+    chats.c.retry_state,
+    chats.c.provider_failures,
+    chats.c.last_command_id,
+    chats.c.last_model_config_id,
+]
+
+_CLOSED_BECAUSE = {
+    CallsClosedBy.NEW_MESSAGE: "The user sent a new message before this tool call had a result.",
+    CallsClosedBy.INTERRUPT: "The user interrupted this tool call before it had a result.",
+    CallsClosedBy.PROMOTION: "A queued message took over before this tool call had a result.",
+}
+
+
+class ChatNotFoundError(LookupError):
+    """No such chat."""
+
+
+@dataclass(slots=True)
+class NewMessage:
+    """A row about to enter history. `parts` are in stored form."""
+
+    role: str
+    parts: list[dict[str, Any]]
+    visibility: str = "both"
+    created_by: UUID | None = None
+    model_config_id: UUID | None = None
+    created_at: Any = None
+    usage: dict[str, int] | None = None
+    runtime_ms: int | None = None
+    provider_response_id: str | None = None
+
+
+def state_of(row: Mapping[Any, Any]) -> ChatState:
+    """The execution state in a row of `chats`."""
+    return ChatState(
+        status=ChatStatus(row["status"]),
+        archived=row["archived"],
+        queued=row["queued"],
+        turn=row["turn"],
+        step=row["step"],
+        open_calls=tuple(ToolCallRef(**call) for call in row["open_calls"]),
+        turn_ended=row["turn_ended"],
+        snapshot_version=row["snapshot_version"],
+    )
+
+
+async def read_state(engine: AsyncEngine, chat_id: UUID) -> ChatState:
+    """The chat's execution state as committed last.
+
+    Raises:
+        ChatNotFoundError: there is no such chat.
+    """
+    async with engine.connect() as conn:
+        result = await conn.execute(select(*_COLUMNS).where(chats.c.id == chat_id))
+        row = result.mappings().one_or_none()
+    if row is None:
+        raise ChatNotFoundError(chat_id)
+    return state_of(row)
+
+
+@dataclass(slots=True)
+class Bundle:
+    """Changes to one chat that commit together. Made by `open`, ended by `close`."""
+
+    conn: AsyncConnection
+    row: RowMapping
+    changes: dict[str, Any] = field(default_factory=dict[str, Any])
+    message_ids: list[int] = field(default_factory=list[int])
+
+    @classmethod
+    async def open(cls, conn: AsyncConnection, chat_id: UUID) -> "Bundle":
+        """Lock the chat's row.
+
+        Raises:
+            ChatNotFoundError: there is none.
+        """
+        result = await conn.execute(select(*_COLUMNS).where(chats.c.id == chat_id).with_for_update())
+        row = result.mappings().one_or_none()
+        if row is None:
+            raise ChatNotFoundError(chat_id)
+        return cls(conn, row)
+
+    @property
+    def chat_id(self) -> UUID:
+        return self.row["id"]
+
+    @property
+    def version(self) -> int:
+        """The snapshot version this bundle commits as."""
+        return self.row["snapshot_version"] + 1
+
+    def state(self) -> ChatState:
+        """The state as it will be once the bundle is closed; as it is while nothing changed."""
+        if not self.changes:
+            return state_of(self.row)
+        merged = {**self.row, "snapshot_version": self.version, **self.changes}
+        return state_of(merged)
+
+    @property
+    def queued(self) -> int:
+        return self.changes.get("queued", self.row["queued"])
+
+    def set(self, **columns: Any) -> None:
+        self.changes.update(columns)
+
+    def start_turn(self, turn: int) -> None:
+        """A user message enters history: the counting of steps begins anew."""
+        self.set(turn=turn, step=0, open_calls=[], turn_ended=False, provider_failures=0)
+
+    async def insert_messages(self, new: Sequence[NewMessage], *, turn: int, step: int) -> list[int]:
+        """Append rows to history.
+
+        Returns:
+            Their ids, in order.
+        """
+        if not new:
+            return []
+        rows = [
+            {
+                "chat_id": self.chat_id,
+                "role": message.role,
+                "content": message.parts,
+                "content_version": CONTENT_VERSION,
+                "visibility": message.visibility,
+                "revision": self.version,
+                "turn": turn,
+                "step": step,
+                "created_by": message.created_by,
+                "model_config_id": message.model_config_id,
+                "usage": message.usage,
+                "runtime_ms": message.runtime_ms,
+                "provider_response_id": message.provider_response_id,
+                "created_at": message.created_at or func.now(),
+            }
+            for message in new
+        ]
+        result = await self.conn.execute(insert(messages).values(rows).returning(messages.c.id))
+        ids = sorted(result.scalars())  # identity values ascend in the order of the VALUES list
+        self.message_ids += [
+            row_id for row_id, message in zip(ids, new, strict=True) if message.visibility != "model"
+        ]
+        self.set(history_version=self.version, generation_attempt=0)
+        return ids
+
+    async def close_open_calls(self, reason: CallsClosedBy) -> None:
+        """Answer every outstanding call: with its result where the tool had finished, else with an error
+        that says why there is none (spec state-machine.md 5.1, 5.5)."""
+        calls = self.state().open_calls
+        if not calls:
+            return
+        await self.insert_messages(
+            await results_for(self, calls, _CLOSED_BECAUSE[reason]),
+            turn=self.row["turn"],
+            step=self.row["step"],
+        )
+        self.set(open_calls=[])
+
+    async def enqueue(self, parts: list[dict[str, Any]], created_by: UUID, model_config_id: UUID) -> int:
+        """Append a message to the queue.
+
+        Returns:
+            The id of its row.
+        """
+        result = await self.conn.execute(
+            insert(queued_messages)
+            .values(
+                chat_id=self.chat_id,
+                content=parts,
+                content_version=CONTENT_VERSION,
+                created_by=created_by,
+                model_config_id=model_config_id,
+            )
+            .returning(queued_messages.c.id)
+        )
+        self.set(queued=self.queued + 1, queue_version=self.version)
+        return result.scalar_one()
+
+    async def promote_head(self, turn: int) -> None:
+        """Move the oldest queued message into history, where it starts a turn."""
+        oldest = (
+            select(queued_messages.c.id)
+            .where(queued_messages.c.chat_id == self.chat_id)
+            .order_by(queued_messages.c.id)
+            .limit(1)
+            .scalar_subquery()
+        )
+        result = await self.conn.execute(
+            delete(queued_messages)
+            .where(queued_messages.c.id == oldest)
+            .returning(
+                queued_messages.c.content, queued_messages.c.created_by, queued_messages.c.model_config_id
+            )
+        )
+        head = result.mappings().one()
+        self.set(
+            queued=self.queued - 1,
+            queue_version=self.version,
+            last_model_config_id=head["model_config_id"],
+        )
+        await self.enter_user_message(head["content"], head["created_by"], head["model_config_id"], turn=turn)
+
+    async def enter_user_message(
+        self, parts: list[dict[str, Any]], created_by: UUID, model_config_id: UUID, *, turn: int
+    ) -> None:
+        """Put a user message into history and start the turn that answers it."""
+        message = NewMessage("user", parts, created_by=created_by, model_config_id=model_config_id)
+        await self.insert_messages([message], turn=turn, step=0)
+        self.start_turn(turn)
+
+    async def record_step(self, turn: int, step: int, end: str) -> None:
+        """Claim the key of a committed step.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: it was committed before; callers look first, under the lock.
+        """
+        await self.conn.execute(insert(steps).values(chat_id=self.chat_id, turn=turn, step=step, end=end))
+
+    async def close(self) -> ChatState:
+        """Write the row and its counters.
+
+        Returns:
+            The state after the bundle.
+        """
+        if "generation_attempt" in self.changes:
+            self.changes.setdefault("retry_state", None)
+        if self.changes.get("retry_state", self.row["retry_state"]) != self.row["retry_state"]:
+            self.changes["retry_state_version"] = self.version
+        state = self.state()
+        await self.conn.execute(
+            update(chats)
+            .where(chats.c.id == self.chat_id)
+            .values(**self.changes, snapshot_version=self.version, updated_at=func.now())
+        )
+        return state.model_copy(update={"snapshot_version": self.version})
+
+
+async def results_for(bundle: Bundle, calls: Sequence[ToolCallRef], otherwise: str) -> list[NewMessage]:
+    """One tool message per call, in call order: its ledger entry, or an error with the text `otherwise`."""
+    found = await bundle.conn.execute(
+        select(tool_results.c.tool_call_id, tool_results.c.part, tool_results.c.created_at).where(
+            tool_results.c.chat_id == bundle.chat_id,
+            tool_results.c.turn == bundle.row["turn"],
+            tool_results.c.step == bundle.row["step"],
+        )
+    )
+    ledger = {row.tool_call_id: row for row in found}
+    new: list[NewMessage] = []
+    for call in calls:
+        entry = ledger.get(call.id)
+        if entry is not None:
+            new.append(NewMessage("tool", [entry.part], created_at=entry.created_at))
+        else:
+            new.append(NewMessage("tool", [dump_part(synthetic_result(call, otherwise))]))
+    return new
+
+
+def synthetic_result(call: ToolCallRef, reason: str) -> Part:
+    """The result of a call that will never have one of its own."""
+    return ToolResultPart(tool_call_id=call.id, tool_name=call.name, result=reason, is_error=True)

@@ -1,0 +1,24 @@
+"""The tables as SQLAlchemy Core sees them: rows are read and written as values, never as live objects."""
+
+from typing import Any, cast
+
+from sqlalchemy import Table
+from sqlmodel import SQLModel
+
+from models import tables
+
+
+def _core(model: type[SQLModel]) -> Table:
+    return cast(Table, cast(Any, model).__table__)
+
+
+api_tokens = _core(tables.ApiToken)
+chats = _core(tables.Chat)
+drafts = _core(tables.Draft)
+messages = _core(tables.Message)
+model_configs = _core(tables.ModelConfig)
+organizations = _core(tables.Organization)
+queued_messages = _core(tables.QueuedMessage)
+steps = _core(tables.Step)
+tool_results = _core(tables.ToolResult)
+users = _core(tables.User)

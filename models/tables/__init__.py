@@ -1,0 +1,23 @@
+"""The tables, a file per aggregate. Importing this package registers all of them."""
+
+from sqlmodel import SQLModel
+
+from models.tables.accounts import ApiToken, Organization, User
+from models.tables.catalog import ModelConfig
+from models.tables.chats import Chat, Draft, Message, QueuedMessage, Step, ToolResult
+
+metadata = SQLModel.metadata
+
+__all__ = [
+    "ApiToken",
+    "Chat",
+    "Draft",
+    "Message",
+    "ModelConfig",
+    "Organization",
+    "QueuedMessage",
+    "Step",
+    "ToolResult",
+    "User",
+    "metadata",
+]

@@ -1,0 +1,196 @@
+"""A chat at rest: its state, its history, its queue, and what makes each effect happen once."""
+
+# SQLModel declares `__tablename__` as a descriptor; a plain name is what its documentation asks for.
+# pyright: reportAssignmentType=false
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+from models.tables.columns import indexed_json, moment, serial_key, uuid_key, verbatim_json
+
+
+def _counter(start: int = 0) -> Column[int]:
+    return Column(BigInteger, nullable=False, server_default=str(start))
+
+
+def _chat_key() -> Column[Any]:
+    return Column(Uuid, ForeignKey("chats.id", ondelete="CASCADE"), nullable=False)
+
+
+class Chat(SQLModel, table=True):
+    """Execution state, written by transitions only, and metadata beside it.
+
+    Counters and their rules: spec state-machine.md section 4. `turn`, `step`, `open_calls` and
+    `turn_ended` say where a running turn stands, so that it can go on from its row alone.
+    """
+
+    __tablename__ = "chats"
+    __table_args__ = (
+        CheckConstraint("status IN ('waiting', 'running', 'error', 'interrupting')", name="chats_status"),
+        Index("chats_by_owner", "owner_id", "archived", text("updated_at DESC"), text("id DESC")),
+        Index(
+            "chats_in_motion",
+            "updated_at",
+            postgresql_where=text("status IN ('running', 'interrupting')"),
+        ),
+        UniqueConstraint("owner_id", "idempotency_key", name="chats_idempotency_key"),
+    )
+
+    id: UUID = Field(sa_column=uuid_key())
+    organization_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("organizations.id"), nullable=False))
+    owner_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("users.id"), nullable=False))
+    created_at: datetime = Field(sa_column=moment())
+    updated_at: datetime = Field(sa_column=moment())
+
+    status: str = Field(sa_column=Column(Text, nullable=False))
+    archived: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    queued: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
+    turn: int = Field(sa_column=_counter(1))
+    step: int = Field(sa_column=_counter())
+    open_calls: list[dict[str, str]] = Field(sa_column=indexed_json(default="[]"))
+    turn_ended: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    last_error: dict[str, Any] | None = Field(default=None, sa_column=verbatim_json(nullable=True))
+    retry_state: dict[str, Any] | None = Field(default=None, sa_column=verbatim_json(nullable=True))
+    provider_failures: int = Field(sa_column=_counter())
+    last_command_id: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+
+    snapshot_version: int = Field(sa_column=_counter(1))
+    history_version: int = Field(sa_column=_counter())
+    queue_version: int = Field(sa_column=_counter())
+    retry_state_version: int = Field(sa_column=_counter())
+    generation_attempt: int = Field(sa_column=_counter())
+
+    title: str = Field(sa_column=Column(Text, nullable=False))
+    client_type: str = Field(sa_column=Column(Text, nullable=False, server_default="api"))
+    labels: dict[str, str] = Field(sa_column=indexed_json(default="{}"))
+    last_model_config_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("model_configs.id"), nullable=False))
+    idempotency_key: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    system_prompt: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+
+
+class Message(SQLModel, table=True):
+    """History. `content` is a list of parts (`models.parts`); usage is on assistant rows only."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        CheckConstraint("role IN ('system', 'user', 'assistant', 'tool')", name="messages_role"),
+        CheckConstraint("visibility IN ('user', 'model', 'both')", name="messages_visibility"),
+        Index("messages_by_chat", "chat_id", "id"),
+        Index("messages_by_revision", "chat_id", "revision"),
+        Index(
+            "messages_one_answer_per_step",
+            "chat_id",
+            "turn",
+            "step",
+            unique=True,
+            postgresql_where=text("role = 'assistant'"),
+        ),
+    )
+
+    id: int = Field(sa_column=serial_key())
+    chat_id: UUID = Field(sa_column=_chat_key())
+    role: str = Field(sa_column=Column(Text, nullable=False))
+    content: list[dict[str, Any]] = Field(sa_column=verbatim_json())
+    content_version: int = Field(sa_column=Column(Integer, nullable=False))
+    visibility: str = Field(sa_column=Column(Text, nullable=False, server_default="both"))
+    revision: int = Field(sa_column=_counter())
+    deleted: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    turn: int = Field(sa_column=_counter())
+    step: int = Field(sa_column=_counter())
+    created_by: UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
+    model_config_id: UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
+    usage: dict[str, int] | None = Field(default=None, sa_column=indexed_json(nullable=True))
+    runtime_ms: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    provider_response_id: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    created_at: datetime = Field(sa_column=moment())
+
+
+class QueuedMessage(SQLModel, table=True):
+    """A message that waits for the running turn to end. The id is the order."""
+
+    __tablename__ = "queued_messages"
+    __table_args__ = (Index("queued_messages_by_chat", "chat_id", "id"),)
+
+    id: int = Field(sa_column=serial_key())
+    chat_id: UUID = Field(sa_column=_chat_key())
+    content: list[dict[str, Any]] = Field(sa_column=verbatim_json())
+    content_version: int = Field(sa_column=Column(Integer, nullable=False))
+    created_by: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    model_config_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    created_at: datetime = Field(sa_column=moment())
+
+
+class Draft(SQLModel, table=True):
+    """A message on its way into a chat: stored first, then named by id in the command.
+
+    `pending` until the workflow places it (`delivered`, with the receipt as `answer`) or the door gives
+    up (`withdrawn`). Both moves are made on the row, so exactly one of them wins. A repeat of the same
+    request revives a withdrawn draft and delivers it anew; `delivery` counts those.
+    """
+
+    __tablename__ = "drafts"
+    __table_args__ = (
+        CheckConstraint("state IN ('pending', 'delivered', 'withdrawn')", name="drafts_state"),
+        UniqueConstraint("chat_id", "idempotency_key", name="drafts_idempotency_key"),
+        Index("drafts_pending", "created_at", postgresql_where=text("state = 'pending'")),
+    )
+
+    id: UUID = Field(sa_column=uuid_key())
+    chat_id: UUID = Field(sa_column=_chat_key())
+    created_by: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    idempotency_key: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    request_hash: str = Field(sa_column=Column(Text, nullable=False))
+    content: list[dict[str, Any]] = Field(sa_column=verbatim_json())
+    model_config_id: UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
+    state: str = Field(sa_column=Column(Text, nullable=False, server_default="pending"))
+    delivery: int = Field(sa_column=Column(Integer, nullable=False, server_default="1"))
+    answer: dict[str, Any] | None = Field(default=None, sa_column=indexed_json(nullable=True))
+    created_at: datetime = Field(sa_column=moment())
+
+
+class Step(SQLModel, table=True):
+    """A committed step. The key is what makes a step commit once, however many attempts ran."""
+
+    __tablename__ = "steps"
+
+    chat_id: UUID = Field(
+        sa_column=Column(Uuid, ForeignKey("chats.id", ondelete="CASCADE"), primary_key=True)
+    )
+    turn: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    step: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    end: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(sa_column=moment())
+
+
+class ToolResult(SQLModel, table=True):
+    """The ledger of tool results: durable the moment a tool finishes, and never a second one per call.
+
+    Turn and step are part of the key because some providers use the same call ids in every turn.
+    """
+
+    __tablename__ = "tool_results"
+
+    chat_id: UUID = Field(
+        sa_column=Column(Uuid, ForeignKey("chats.id", ondelete="CASCADE"), primary_key=True)
+    )
+    turn: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    step: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    tool_call_id: str = Field(sa_column=Column(Text, primary_key=True))
+    part: dict[str, Any] = Field(sa_column=verbatim_json())
+    created_at: datetime = Field(sa_column=moment())

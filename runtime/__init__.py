@@ -1,0 +1,1 @@
+"""The process: settings, logging, metrics, connections. Imports nothing of ours but `models`."""

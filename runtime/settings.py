@@ -1,0 +1,79 @@
+"""Every setting of every process, read from the environment once, at the composition root.
+
+Temporal's own variables (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`, `TEMPORAL_TLS*`)
+are read by its SDK, see `runtime.temporal`.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Names in the environment are the field names in capitals, with the prefix `PERDURE_` except where
+    an alias names a variable that other software uses, too. Units are in the names."""
+
+    model_config = SettingsConfigDict(env_prefix="PERDURE_", extra="ignore", populate_by_name=True)
+
+    # Connections
+    database_url: str = Field(
+        default="postgresql://postgres@127.0.0.1:5432/perdure", validation_alias="DATABASE_URL"
+    )
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
+    database_pool_size: int = Field(default=10, ge=1, description="Connections one process may hold.")
+    temporal_ui_url: str | None = Field(default=None, validation_alias="TEMPORAL_UI_URL")
+    task_queue: str = "perdure"
+
+    # API process
+    api_host: str = "127.0.0.1"
+    api_port: int = 8700
+    command_timeout_seconds: float = Field(
+        default=5.0, description="How long a command may wait for a worker before it is withdrawn."
+    )
+    sweep_interval_seconds: float = Field(
+        default=10.0, description="How often lost drafts and chats without a workflow are looked for."
+    )
+    sweep_age_seconds: float = Field(
+        default=30.0, description="Drafts and running chats untouched for this long are swept."
+    )
+    poll_interval_seconds: float = Field(
+        default=10.0, description="Streams look at the rows this often, in case a wake-up was lost."
+    )
+
+    # Worker process
+    worker_metrics_host: str = "127.0.0.1"
+    worker_metrics_port: int = Field(default=0, description="0: no metrics server.")
+    idle_seconds: float = Field(
+        default=60.0, description="A chat's workflow completes after this long without work."
+    )
+    max_concurrent_steps: int = Field(
+        default=500, ge=1, description="Model calls and tools one worker runs at once; each holds a slot."
+    )
+    graceful_shutdown_seconds: float = Field(
+        default=20.0, description="Steps may end by themselves for this long after SIGTERM."
+    )
+    workflow_sandbox: bool = Field(
+        default=False, description="Temporal's sandbox finds nondeterminism but costs 15 % of throughput."
+    )
+
+    # Models
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
+    anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
+    anthropic_model: str = Field(
+        default="claude-sonnet-4-5", description="Model set up at first start when a key is given."
+    )
+    demo_model_url: str | None = Field(
+        default=None, description="Address of the built-in demo model; unset: it is not offered."
+    )
+    first_part_timeout_seconds: float = Field(
+        default=60.0, description="A model that says nothing for this long after the call is retried."
+    )
+    silence_timeout_seconds: float = Field(
+        default=600.0, description="The same between two parts of an answer."
+    )
+
+    # Process
+    data_dir: Path | None = Field(default=None, description="Where `migrate` leaves the first token.")
+    log_level: str = "info"
+    log_format: str = Field(default="console", pattern="^(console|json)$")
