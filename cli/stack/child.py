@@ -44,6 +44,7 @@ class Child:
                 start_new_session=True,
                 user=privileges.user,
                 group=privileges.group,
+                umask=0o077,
                 extra_groups=None if privileges.user is None else (),
             )
         self.started = started(self.pid) or "0"
