@@ -18,9 +18,14 @@ def decode_json(text: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        value = json.loads(text)
-        return orjson.loads(
-            json.dumps(value, ensure_ascii=False)
-            .encode("utf-16", "surrogatepass")
-            .decode("utf-16", "replace")
-        )
+        if "\\u" not in text:
+            raise
+        return _decode_leniently(text)
+
+
+def _decode_leniently(text: str) -> Any:
+    try:
+        whole = json.dumps(json.loads(text), ensure_ascii=False)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return orjson.loads(whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
