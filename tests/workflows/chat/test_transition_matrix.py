@@ -1,4 +1,4 @@
-"""Every cell of the matrix: what is allowed lands where it says, everything else raises and changes nothing."""
+"""Every cell of the matrix: what is allowed lands where it says, everything else changes nothing."""
 
 from uuid import UUID
 
