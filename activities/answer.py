@@ -85,7 +85,7 @@ class AnswerBuilder:
         return self._kept(None)
 
     def partial(self, now: datetime) -> Kept:
-        """What there is of an interrupted answer. Its calls are not run; each needs a result all the same.
+        """What there is of an interrupted answer. Its calls will not be run, yet each needs a result.
 
         Half-written arguments are kept only if they happen to be a whole object.
 
@@ -214,7 +214,7 @@ def _call_preview(call_id: str, name: str, json_text: str) -> StoredPart:
 
 
 def _whole_arguments(written: str) -> Any:
-    """What a complete call asks: nothing written is no arguments; what is not JSON is kept as it is."""
+    """What a complete call asks: nothing written is no arguments; what is not JSON is kept as it stands."""
     if not written.strip():
         return {}
     try:

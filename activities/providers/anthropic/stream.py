@@ -44,6 +44,13 @@ _FINISH_REASONS = {
     "refusal": FinishReason.CONTENT_FILTER,
 }
 
+_BLOCKS_OF_DELTAS = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "signature_delta": "thinking",
+    "input_json_delta": "tool_use",
+}
+
 _log = logging.getLogger(__name__)
 
 
@@ -84,7 +91,7 @@ class MessageReader:
         self._usage = UsageMeter()
         self._response_id: str | None = None
         self._reason = FinishReason.UNKNOWN
-        self._open: set[int] = set()
+        self._kinds: dict[int, str] = {}
         self._whole_inputs: dict[int, dict[str, Any]] = {}
 
     def read(self, data: str) -> Iterator[ModelEvent]:
@@ -122,6 +129,8 @@ class MessageReader:
             raise UnreadableStream(type(error).__name__) from None
 
     def _start(self, index: int, block: dict[str, Any]) -> Iterator[ModelEvent]:
+        if index in self._kinds:
+            raise UnreadableStream("a block began twice")
         match block["type"]:
             case "text":
                 if text := block.get("text"):
@@ -141,11 +150,14 @@ class MessageReader:
             case other:
                 _log.debug("ignored a content block of type %s", other)
                 return
-        self._open.add(index)
+        self._kinds[index] = block["type"]
 
     def _delta(self, index: int, delta: dict[str, Any]) -> Iterator[ModelEvent]:
-        if index not in self._open:
+        kind = self._kinds.get(index)
+        if kind is None:
             return
+        if _BLOCKS_OF_DELTAS.get(delta["type"], kind) != kind:
+            raise UnreadableStream("a delta does not fit its block")
         match delta["type"]:
             case "text_delta":
                 yield TextDelta(index, delta["text"])
@@ -162,9 +174,8 @@ class MessageReader:
                 _log.debug("ignored a content delta of type %s", other)
 
     def _stop(self, index: int) -> Iterator[ModelEvent]:
-        if index not in self._open:
+        if index not in self._kinds:
             return
-        self._open.discard(index)
         if whole := self._whole_inputs.pop(index, None):
             yield ToolCallDelta(index, orjson.dumps(whole).decode())
         yield BlockEnd(index)
