@@ -95,7 +95,7 @@ async def test_a_connection_serves_the_next_call(provider: AnthropicProvider, mo
     # The body is read to its end, or the pool would throw the connection away.
     for _ in range(3):
         await answer(provider, ask(typed(script({"text": "a b c"}))))
-    pool = provider._client._client._transport._pool  # type: ignore  # noqa: SLF001
+    pool = provider._client._client._transport._pool  # type: ignore
     assert len(pool.connections) == 1
 
 
