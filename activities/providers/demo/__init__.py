@@ -7,6 +7,7 @@ alone: nothing of the product is imported here, so that it checks our requests w
 from activities.providers.demo.app import create_app
 from activities.providers.demo.faults import Fault
 from activities.providers.demo.recorder import RecordedRequest
+from activities.providers.demo.script import Step, script_block
 from activities.providers.demo.server import DemoModel, serve
 
-__all__ = ["DemoModel", "Fault", "RecordedRequest", "create_app", "serve"]
+__all__ = ["DemoModel", "Fault", "RecordedRequest", "Step", "create_app", "script_block", "serve"]

@@ -84,6 +84,16 @@ class Script(_Part):
 AFTER_THE_LAST_STEP = Step(text="That was the last step of the script.")
 
 
+def script_block(*steps: Step | dict[str, Any]) -> str:
+    """The fenced block that, put anywhere in a message of the user, scripts the answers to it.
+
+    Raises:
+        pydantic.ValidationError: the steps are no script.
+    """
+    script = Script.model_validate({"steps": steps})
+    return f"{FENCE}\n{script.model_dump_json(exclude_defaults=True)}\n```"
+
+
 def scripted_step(request: MessagesRequest) -> Step | None:
     """The step that the script in the last typed message has for this request, or None without a script.
 
