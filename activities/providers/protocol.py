@@ -6,7 +6,7 @@ Blocks are numbered in the order the vendor opened them; events of several block
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -64,6 +64,11 @@ class Usage:
     @property
     def total_tokens(self) -> int:
         return self.input_tokens + self.output_tokens + self.cache_creation_tokens + self.cache_read_tokens
+
+    def stored(self) -> dict[str, int]:
+        """The form kept on the message: zero is left out (spec api.md 3.3)."""
+        counts = {**asdict(self), "total_tokens": self.total_tokens}
+        return {name: count for name, count in counts.items() if count}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ All counter rules of spec state-machine.md section 4 live here: the snapshot ver
 bundle, the other counters follow it when their part of the chat changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func
 
 from models.chat_state import ChatState, ChatStatus, ToolCallRef
@@ -63,7 +63,7 @@ class NewMessage:
     provider_response_id: str | None = None
 
 
-def state_of(row: RowMapping) -> ChatState:
+def state_of(row: Mapping[Any, Any]) -> ChatState:
     """The execution state in a row of `chats`."""
     return ChatState(
         status=ChatStatus(row["status"]),
@@ -75,6 +75,20 @@ def state_of(row: RowMapping) -> ChatState:
         turn_ended=row["turn_ended"],
         snapshot_version=row["snapshot_version"],
     )
+
+
+async def read_state(engine: AsyncEngine, chat_id: UUID) -> ChatState:
+    """The chat's execution state as committed last.
+
+    Raises:
+        ChatNotFoundError: there is no such chat.
+    """
+    async with engine.connect() as conn:
+        result = await conn.execute(select(*_COLUMNS).where(chats.c.id == chat_id))
+        row = result.mappings().one_or_none()
+    if row is None:
+        raise ChatNotFoundError(chat_id)
+    return state_of(row)
 
 
 @dataclass(slots=True)
@@ -112,7 +126,7 @@ class Bundle:
         """The state as it will be once the bundle is closed; as it is while nothing changed."""
         if not self.changes:
             return state_of(self.row)
-        merged: Any = {**self.row, "snapshot_version": self.version, **self.changes}
+        merged = {**self.row, "snapshot_version": self.version, **self.changes}
         return state_of(merged)
 
     @property

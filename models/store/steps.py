@@ -19,7 +19,7 @@ from models.chat_state import ChatState, ChatStatus, ToolCallRef
 from models.failures import MAX_PROVIDER_ATTEMPTS, Failure, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import Bundle, NewMessage, results_for, synthetic_result
-from models.store.tables import chats, steps
+from models.store.tables import chats, model_configs, steps
 from models.stream import Episode
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome
 
@@ -27,12 +27,25 @@ _INTERRUPTED_CALL = "The user interrupted this tool call before it had a result.
 
 
 @dataclass(frozen=True, slots=True)
+class ChatModel:
+    """The model a chat uses, and where to find it."""
+
+    config_id: UUID
+    provider: str
+    model: str
+    context_limit: int
+    max_output_tokens: int
+    thinking_budget_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
-    """An attempt may run: its episode on the stream, and what it was set up with."""
+    """An attempt may run: its episode on the stream, its snapshot version, and whom it is for."""
 
     episode: Episode
+    snapshot_version: int
     owner_id: UUID
-    model_config_id: UUID
+    model: ChatModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,7 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
             update(chats)
             .where(
                 chats.c.id == call.chat_id,
+                model_configs.c.id == chats.c.last_model_config_id,
                 chats.c.status == ChatStatus.RUNNING,
                 chats.c.turn == call.turn,
                 chats.c.step == call.step - 1,
@@ -83,14 +97,20 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
             .returning(
                 chats.c.history_version,
                 chats.c.generation_attempt,
+                chats.c.snapshot_version,
                 chats.c.owner_id,
-                chats.c.last_model_config_id,
+                model_configs.c.id,
+                model_configs.c.provider,
+                model_configs.c.model,
+                model_configs.c.context_limit,
+                model_configs.c.max_output_tokens,
+                model_configs.c.thinking_budget_tokens,
             )
         )
         row = result.one_or_none()
         if row is not None:
-            episode = Episode(row.history_version, row.generation_attempt)
-            return Begun(episode, row.owner_id, row.last_model_config_id)
+            history_version, attempt, version, owner_id, *model = row
+            return Begun(Episode(history_version, attempt), version, owner_id, ChatModel(*model))
         bundle = await Bundle.open(conn, call.chat_id)
         return await _how_it_ended(bundle, call)
 

@@ -1,0 +1,42 @@
+"""The activities as the workflow knows them: names and types, no code.
+
+The only module of this room a workflow may import. Each stub has exactly one implementation of the same
+name and types beside it; a test compares them.
+"""
+
+from uuid import UUID
+
+from temporalio import activity
+
+from models.chat_state import ChatState
+from models.turns import Commit, ModelCall, Receipt, ResultsCommit, StepOutcome, ToolRun
+
+
+@activity.defn
+async def commit_transition(commit: Commit) -> Receipt:
+    """Apply one write to the chat's rows. A few milliseconds: run as a local activity."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def commit_results(commit: ResultsCommit) -> ChatState:
+    """Move a step's tool results into history. A few milliseconds: run as a local activity."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def read_state(chat_id: UUID) -> ChatState:
+    """The chat's execution state as committed last. Run as a local activity."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def call_model(call: ModelCall) -> StepOutcome:
+    """Run one step: call the model, stream its answer, commit it."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def run_tool(run: ToolRun) -> None:
+    """Run one tool call and record its result in the ledger."""
+    raise NotImplementedError

@@ -1,0 +1,26 @@
+"""Beats that say the process is alive, from a timer and never from the work itself."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from temporalio import activity
+
+BEAT_SECONDS = 0.75
+
+
+@asynccontextmanager
+async def beating() -> AsyncGenerator[None]:
+    """Send a heartbeat now and every 0.75 s until the block ends."""
+    activity.heartbeat()
+    task = asyncio.create_task(_beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _beat() -> None:
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        activity.heartbeat()

@@ -1,0 +1,114 @@
+"""A Messages request as the demo model reads it: strict about what it knows, lenient about the rest."""
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+
+class Block(BaseModel):
+    """A content block of any type; only the fields that the demo model looks at are named."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: Any = None
+    tool_use_id: str | None = None
+    content: Any = None
+    is_error: bool | None = None
+    cache_control: dict[str, Any] | None = None
+
+    @property
+    def content_blocks(self) -> list["Block"]:
+        """The blocks inside a `tool_result`, whose content is a string or a list of blocks.
+
+        Raises:
+            pydantic.ValidationError: the content is neither.
+        """
+        if isinstance(self.content, str):
+            return [Block(type="text", text=self.content)] if self.content else []
+        return BLOCKS.validate_python(self.content or [])
+
+    @property
+    def result_text(self) -> str:
+        """The text of a `tool_result`."""
+        return "\n".join(block.text for block in self.content_blocks if block.type == "text" and block.text)
+
+
+BLOCKS = TypeAdapter(list[Block])
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    role: Literal["user", "assistant"]
+    content: str | list[Block]
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        return [Block(type="text", text=self.content)] if isinstance(self.content, str) else self.content
+
+    @property
+    def text(self) -> str:
+        return "\n".join(block.text for block in self.blocks if block.type == "text" and block.text)
+
+
+class Tool(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    type: str | None = None
+    cache_control: dict[str, Any] | None = None
+
+
+class Thinking(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    budget_tokens: int | None = None
+
+
+class MessagesRequest(BaseModel):
+    """The body of `POST /v1/messages`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: str
+    max_tokens: int
+    messages: list[Message]
+    system: str | list[Block] | None = None
+    tools: list[Tool] = []
+    tool_choice: dict[str, Any] | None = None
+    thinking: Thinking | None = None
+    stream: bool = False
+
+    @property
+    def last_typed_index(self) -> int:
+        """Index of the last message in which the user said something, beyond handing in tool results."""
+        for index in range(len(self.messages) - 1, -1, -1):
+            if self.messages[index].role == "user" and self.messages[index].text:
+                return index
+        return 0
+
+    @property
+    def step(self) -> int:
+        """How many times the assistant has spoken since the user did."""
+        return sum(message.role == "assistant" for message in self.messages[self.last_typed_index + 1 :])
+
+    def offers_tool(self, name: str) -> bool:
+        """Whether the model may call the tool `name` in this request."""
+        forbidden = self.tool_choice is not None and self.tool_choice.get("type") == "none"
+        return not forbidden and any(tool.name == name for tool in self.tools)
+
+
+def fingerprint(body: dict[str, Any]) -> str:
+    """Name a conversation by its content: equal for a repeated request, different for every other step."""
+    identity = [body.get("messages"), body.get("metadata")]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

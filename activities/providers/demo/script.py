@@ -1,0 +1,125 @@
+"""What a script is, and how one is found in a conversation."""
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from activities.providers.demo.faults import Cut, Fault
+from activities.providers.demo.request import MessagesRequest
+
+FENCE = "```demo"
+
+StopReason = Literal[
+    "end_turn",
+    "max_tokens",
+    "stop_sequence",
+    "tool_use",
+    "pause_turn",
+    "refusal",
+    "model_context_window_exceeded",
+]
+
+
+class InvalidScript(Exception):
+    """The script in the conversation cannot be read; the message says where and why."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ToolCall(_Part):
+    """One tool call that the model makes."""
+
+    name: str = Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")
+    input: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class Usage(_Part):
+    """Token counts to report in place of the ones computed from sizes."""
+
+    input_tokens: int | None = Field(default=None, ge=0)
+    output_tokens: int | None = Field(default=None, ge=0)
+    cache_read_input_tokens: int = Field(default=0, ge=0)
+    cache_creation_input_tokens: int = Field(default=0, ge=0)
+
+
+class Hold(Cut):
+    """A place where the stream waits until somebody releases the hold `name`."""
+
+    name: str = Field(min_length=1, max_length=200)
+
+
+class Step(_Part):
+    """One answer of the model: what it says, how fast, and what goes wrong on the way."""
+
+    thinking: str = Field(default="", max_length=100_000)
+    text: str = Field(default="", max_length=500_000)
+    pieces: int | None = Field(
+        default=None, ge=1, le=10_000, description="deltas of text; by words if not given"
+    )
+    first_after_seconds: float = Field(default=0.0, ge=0, le=3600)
+    every_seconds: float = Field(default=0.0, ge=0, le=60)
+    tools: tuple[ToolCall, ...] = Field(default=(), max_length=50)
+    stop_reason: StopReason | None = Field(default=None, description="by the content if not given")
+    usage: Usage = Usage()
+    hold: Hold | None = None
+    fault: tuple[Fault, ...] = Field(
+        default=(), max_length=100, description="the n-th attempt meets the n-th"
+    )
+
+    @field_validator("fault", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, dict) else value
+
+
+class Script(_Part):
+    """The answers to one message of the user, one step per model call."""
+
+    steps: tuple[Step, ...] = Field(min_length=1, max_length=200)
+
+
+AFTER_THE_LAST_STEP = Step(text="That was the last step of the script.")
+
+
+def script_block(*steps: Step | dict[str, Any]) -> str:
+    """The fenced block that, put anywhere in a message of the user, scripts the answers to it.
+
+    Raises:
+        pydantic.ValidationError: the steps are no script.
+    """
+    script = Script.model_validate({"steps": steps})
+    return f"{FENCE}\n{script.model_dump_json(exclude_defaults=True)}\n```"
+
+
+def scripted_step(request: MessagesRequest) -> Step | None:
+    """The step that the script in the last typed message has for this request, or None without a script.
+
+    Raises:
+        InvalidScript: the block is not JSON, or not a script.
+    """
+    script = _find_script(request.messages[request.last_typed_index].text)
+    if script is None:
+        return None
+    return script.steps[request.step] if request.step < len(script.steps) else AFTER_THE_LAST_STEP
+
+
+def _find_script(text: str) -> Script | None:
+    _, fence, rest = text.partition(FENCE)
+    if not fence or not rest[:1].isspace():
+        return None
+    # Decoded from the front, not searched for the closing fence: a scripted text may hold fences itself.
+    try:
+        value, end = json.JSONDecoder().raw_decode(rest.lstrip())
+    except json.JSONDecodeError as error:
+        raise InvalidScript(f"demo script: not JSON: {error}") from error
+    if not rest.lstrip()[end:].lstrip().startswith("```"):
+        raise InvalidScript("demo script: only one JSON object may stand between ```demo and ```")
+    try:
+        return Script.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "script"
+        raise InvalidScript(f"demo script: {place}: {first['msg']}") from error

@@ -1,0 +1,191 @@
+"""The Anthropic Messages protocol, outgoing: one answer as stream events and as a JSON message. Pure."""
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from activities.providers.demo.faults import Cut, PieceKind
+from activities.providers.demo.script import Step
+
+CHARACTERS_PER_TOKEN = 4
+TOOL_INPUT_PIECE = 24
+BAD_FRAME = b"event: content_block_delta\ndata: {this is not JSON\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One delta. Its frame also carries what must precede it: the end of a block, the start of its own."""
+
+    kind: PieceKind
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer, encoded before its first byte is sent, so that a piece costs next to nothing."""
+
+    opening: bytes
+    pieces: tuple[Piece, ...]
+    closing: bytes
+    message: dict[str, Any]
+
+
+def encode(value: Any) -> bytes:
+    """JSON as the API sends it; what cannot be UTF-8 (a lone surrogate in a tool result) becomes `?`."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def event(payload: dict[str, Any]) -> bytes:
+    """One server-sent event, named by the type of its payload."""
+    return b"event: %s\ndata: %s\n\n" % (payload["type"].encode(), encode(payload))
+
+
+def error_body(error_type: str, message: str, request_id: str) -> dict[str, Any]:
+    """The body of an error answer, and the payload of an `error` event."""
+    return {"type": "error", "error": {"type": error_type, "message": message}, "request_id": request_id}
+
+
+def sign_thinking(thinking: str) -> str:
+    """The signature of a thinking block: opaque to clients, checked when the block comes back."""
+    digest = hashlib.sha256(b"perdure demo model\n" + thinking.encode("utf-8", "replace")).digest()
+    return "demo" + base64.b64encode(digest).decode()
+
+
+def tokens(characters: int) -> int:
+    """A plausible count of tokens for a number of characters; at least one."""
+    return max(1, characters // CHARACTERS_PER_TOKEN)
+
+
+def position(answer: Answer, cut: Cut) -> int:
+    """How many pieces of the answer are sent before the place `cut` is reached."""
+    if cut.after_pieces == 0:
+        return 0
+    left = cut.after_pieces
+    for index, piece in enumerate(answer.pieces):
+        left -= piece.kind == cut.of
+        if left == 0:
+            return index + 1
+    return len(answer.pieces)
+
+
+def encode_answer(
+    step: Step, *, message_id: str, model: str, input_characters: int, tool_id_seed: str
+) -> Answer:
+    """Encode one step of a script.
+
+    Args:
+        step: what the model says.
+        message_id: the `id` of the answer.
+        model: the model name that the client asked for.
+        input_characters: size of the request, from which the input tokens are computed.
+        tool_id_seed: tool call ids are derived from it and their index.
+    """
+    content = _content(step, tool_id_seed)
+    stop_reason = step.stop_reason or ("tool_use" if step.tools else "end_turn")
+    usage = _usage(step, content, input_characters)
+    message: dict[str, Any] = {
+        "id": message_id,
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": content,
+        "stop_reason": stop_reason,
+        "stop_sequence": None,
+        "usage": usage,
+    }
+    start_usage = {**usage, "output_tokens": min(1, usage["output_tokens"])}
+    start: dict[str, Any] = {**message, "content": [], "stop_reason": None, "usage": start_usage}
+    opening = event({"type": "message_start", "message": start}) + event({"type": "ping"})
+
+    pieces: list[Piece] = []
+    pending = b""
+    for index, block in enumerate(content):
+        kind, empty, deltas, tail = _stream_block(block, step.pieces)
+        pending += event({"type": "content_block_start", "index": index, "content_block": empty})
+        for delta in deltas:
+            pieces.append(Piece(kind, pending + _delta(index, delta)))
+            pending = b""
+        pending = (_delta(index, tail) if tail else b"") + event(
+            {"type": "content_block_stop", "index": index}
+        )
+    delta = {"stop_reason": stop_reason, "stop_sequence": None}
+    closing = (
+        pending
+        + event({"type": "message_delta", "delta": delta, "usage": usage})
+        + event({"type": "message_stop"})
+    )
+    return Answer(opening, tuple(pieces), closing, message)
+
+
+def _content(step: Step, tool_id_seed: str) -> list[dict[str, Any]]:
+    content: list[dict[str, Any]] = []
+    if step.thinking:
+        content.append(
+            {"type": "thinking", "thinking": step.thinking, "signature": sign_thinking(step.thinking)}
+        )
+    if step.text:
+        content.append({"type": "text", "text": step.text})
+    for index, call in enumerate(step.tools):
+        digest = hashlib.sha256(f"{tool_id_seed}/{index}".encode()).hexdigest()
+        content.append(
+            {"type": "tool_use", "id": f"toolu_{digest[:24]}", "name": call.name, "input": call.input}
+        )
+    return content
+
+
+def _usage(step: Step, content: list[dict[str, Any]], input_characters: int) -> dict[str, int]:
+    given = step.usage
+    said = sum(
+        len(block.get("thinking") or block.get("text") or str(block.get("input"))) for block in content
+    )
+    return {
+        "input_tokens": tokens(input_characters) if given.input_tokens is None else given.input_tokens,
+        "cache_creation_input_tokens": given.cache_creation_input_tokens,
+        "cache_read_input_tokens": given.cache_read_input_tokens,
+        "output_tokens": tokens(said) if given.output_tokens is None else given.output_tokens,
+    }
+
+
+def _stream_block(
+    block: dict[str, Any], text_pieces: int | None
+) -> tuple[PieceKind, dict[str, Any], list[dict[str, Any]], dict[str, Any] | None]:
+    """Kind of the pieces, the block as it starts, its deltas, and a delta that goes with its end."""
+    match block["type"]:
+        case "thinking":
+            deltas = [{"type": "thinking_delta", "thinking": words} for words in by_words(block["thinking"])]
+            signature = {"type": "signature_delta", "signature": block["signature"]}
+            return "thinking", {**block, "thinking": "", "signature": ""}, deltas, signature
+        case "text":
+            text: str = block["text"]
+            parts = by_words(text) if text_pieces is None else by_count(text, text_pieces)
+            return (
+                "text",
+                {"type": "text", "text": ""},
+                [{"type": "text_delta", "text": p} for p in parts],
+                None,
+            )
+        case _:
+            # The first delta of a tool input is empty, as on the real wire: clients must join, not parse.
+            raw = json.dumps(block["input"], ensure_ascii=False)
+            chunks = ["", *(raw[i : i + TOOL_INPUT_PIECE] for i in range(0, len(raw), TOOL_INPUT_PIECE))]
+            deltas = [{"type": "input_json_delta", "partial_json": chunk} for chunk in chunks]
+            return "tool_input", {**block, "input": {}}, deltas, None
+
+
+def _delta(index: int, delta: dict[str, Any]) -> bytes:
+    return event({"type": "content_block_delta", "index": index, "delta": delta})
+
+
+def by_words(text: str) -> list[str]:
+    """Split a text behind every run of white space; joined, the parts are the text."""
+    return re.findall(r"\S+\s*|\s+", text)
+
+
+def by_count(text: str, count: int) -> list[str]:
+    """Split a text into `count` parts of nearly equal length, or into its characters when it has fewer."""
+    count = min(count, len(text))
+    edges = [len(text) * index // count for index in range(count + 1)]
+    return [text[start:end] for start, end in zip(edges, edges[1:], strict=False)]

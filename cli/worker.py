@@ -1,0 +1,102 @@
+"""A worker put together: connections, activities with what they need, Temporal's worker around them."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.live import LiveView
+from activities.model_call import ModelCalls
+from activities.providers.anthropic import AnthropicProvider
+from activities.providers.protocol import ModelProvider
+from activities.stops import StopListener
+from activities.tool_call import ToolCalls
+from activities.tools.builtin import builtin_tools
+from activities.tools.registry import ToolRegistry
+from activities.transitions import Transitions
+from runtime.database import open_engine
+from runtime.redis import open_blocking_redis, open_redis
+from runtime.settings import Settings
+from workflows.chat.workflow import ChatWorkflow
+
+_DEMO_KEY = "demo"
+
+_STOP_SILENCE_SECONDS = 30.0
+"""The stop channel is subscribed anew after this long without an order: its connection may be half dead."""
+
+
+@asynccontextmanager
+async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[Worker]:
+    """A worker that polls until the block ends; then running steps get the grace period."""
+    async with AsyncExitStack() as stack:
+        engine = open_engine(settings.database_url, settings.database_pool_size)
+        stack.push_async_callback(engine.dispose)
+        redis = open_redis(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        ears = open_blocking_redis(settings.redis_url, block_seconds=_STOP_SILENCE_SECONDS)
+        stack.push_async_callback(ears.aclose)
+        providers = offered_providers(settings)
+        for provider in providers.values():
+            stack.push_async_callback(provider.aclose)
+
+        live, stops, tools = LiveView(redis), StopListener(ears), ToolRegistry(builtin_tools())
+        listening = asyncio.create_task(stops.run())
+        stack.callback(listening.cancel)
+
+        rows = Transitions(engine, live)
+        models = ModelCalls(
+            engine,
+            live,
+            stops,
+            tools,
+            providers,
+            settings.first_part_timeout_seconds,
+            settings.silence_timeout_seconds,
+        )
+        worker = Worker(
+            client,
+            task_queue=settings.task_queue,
+            workflows=[ChatWorkflow],
+            activities=[
+                rows.commit_transition,
+                rows.commit_results,
+                rows.read_state,
+                models.call_model,
+                ToolCalls(engine, tools).run_tool,
+            ],
+            workflow_runner=_runner(sandbox=settings.workflow_sandbox),
+            max_concurrent_activities=settings.max_concurrent_steps,
+            max_cached_workflows=2000,
+            graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
+            # Beats carry liveness; interrupts wait for them only where worker commands are off.
+            max_heartbeat_throttle_interval=timedelta(milliseconds=750),
+            # After a kill, the first command of a cached chat waits for this.
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+        )
+        async with worker:
+            yield worker
+
+
+def offered_providers(settings: Settings) -> dict[str, ModelProvider]:
+    """The endpoints this worker can call, by the name model configurations use."""
+    providers: dict[str, ModelProvider] = {}
+    if settings.anthropic_api_key is not None:
+        providers["anthropic"] = AnthropicProvider(
+            api_key=settings.anthropic_api_key.get_secret_value(), base_url=settings.anthropic_base_url
+        )
+    if settings.demo_model_url is not None:
+        providers["demo"] = AnthropicProvider(
+            api_key=_DEMO_KEY, base_url=settings.demo_model_url, label="demo"
+        )
+    return providers
+
+
+def _runner(*, sandbox: bool) -> WorkflowRunner:
+    if not sandbox:
+        return UnsandboxedWorkflowRunner()
+    ours = SandboxRestrictions.default.with_passthrough_modules("models", "activities.contract")
+    return SandboxedWorkflowRunner(restrictions=ours)

@@ -1,0 +1,144 @@
+"""The machine's writes against real rows: every cell of the matrix, once and twice."""
+
+from uuid import uuid4
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from models.chat_state import ChatState, ChatStatus, StateName
+from models.store.bundle import ChatNotFoundError, read_state
+from models.store.tables import drafts
+from models.store.transitions import QUEUE_LIMIT, commit_transition
+from models.turns import BusyBehavior, Commit, Verdict
+from tests.models.store.rows import ROWS, ChatRows
+from workflows.chat.events import (
+    ArchivedSet,
+    Event,
+    InterruptAsked,
+    MessageSent,
+    StepStopped,
+    TurnEnded,
+)
+from workflows.chat.machine import MATRIX, IllegalTransition, allowed, decide
+
+EVENTS = ["send", "send_interrupt", "interrupt", "archive", "unarchive", "turn_ended", "step_stopped"]
+
+
+async def event_named(name: str, chat: ChatRows) -> Event:
+    match name:
+        case "send":
+            return MessageSent(await chat.draft(), BusyBehavior.QUEUE)
+        case "send_interrupt":
+            return MessageSent(await chat.draft(), BusyBehavior.INTERRUPT)
+        case "interrupt":
+            return InterruptAsked()
+        case "archive" | "unarchive":
+            return ArchivedSet(name == "archive")
+        case "turn_ended":
+            return TurnEnded()
+        case _:
+            return StepStopped()
+
+
+@pytest.mark.parametrize("name", list(ROWS))
+@pytest.mark.parametrize("event_name", EVENTS)
+async def test_every_cell_on_real_rows(chat: ChatRows, name: StateName, event_name: str):
+    await chat.write(name)
+    event = await event_named(event_name, chat)
+    before = await chat.row()
+    if not allowed(event.transition, name):
+        with pytest.raises(IllegalTransition):
+            await chat.commit(event)
+        assert await chat.row() == before
+        return
+    receipt = await chat.commit(event)
+    after = await chat.row()
+    assert receipt.verdict is Verdict.APPLIED
+    assert receipt.state == await read_state(chat.engine, chat.chat)
+    assert receipt.state.name in MATRIX[event.transition][name]
+    assert after["snapshot_version"] == before["snapshot_version"] + 1
+    entered = await chat.texts()
+    assert (after["history_version"] == after["snapshot_version"]) == bool(entered)
+    assert after["generation_attempt"] == (0 if entered else 2)
+    queue_changed = after["queued"] != before["queued"] or receipt.queued_id is not None
+    assert (after["queue_version"] == after["snapshot_version"]) == queue_changed
+    assert after["queued"] == len(await chat.waiting())
+    if receipt.state.turn != before["turn"]:
+        assert entered[0] == "tool call_1", "an open call is answered before the user message"
+        assert (receipt.state.step, receipt.state.open_calls) == (0, ())
+    if name in (StateName.E0, StateName.E1) and not after["archived"] and event_name.startswith("send"):
+        assert after["last_error"] is None
+
+
+@pytest.mark.parametrize("event_name", EVENTS)
+async def test_a_command_delivered_twice_is_applied_once(chat: ChatRows, event_name: str):
+    name = {"unarchive": StateName.XW, "archive": StateName.W, "step_stopped": StateName.I1}
+    await chat.write(name.get(event_name, StateName.R1))
+    write = decide(await read_state(chat.engine, chat.chat), await event_named(event_name, chat))
+    commit = Commit(chat_id=chat.chat, command_id="same", write=write)
+    first = await commit_transition(chat.engine, commit)
+    rows, texts, waiting = await chat.row(), await chat.texts(), await chat.waiting()
+    second = await commit_transition(chat.engine, commit)
+    assert (await chat.row(), await chat.texts(), await chat.waiting()) == (rows, texts, waiting)
+    assert (second.verdict, second.state) == (Verdict.APPLIED, first.state)
+    if event_name.startswith("send"):
+        assert (second.message_ids, second.queued_id) == (first.message_ids, first.queued_id)
+
+
+async def test_after_an_error_the_oldest_waiting_message_runs_and_the_new_one_is_last(chat: ChatRows):
+    await chat.write(StateName.E1)
+    await chat.commit(MessageSent(await chat.draft("new"), BusyBehavior.QUEUE))
+    assert await chat.texts() == ["tool call_1", "queued 0"]
+    assert await chat.waiting() == ["queued 1", "new"]
+
+
+async def test_a_write_decided_on_an_outdated_state_changes_nothing(chat: ChatRows):
+    await chat.write(StateName.R0)
+    stale = decide(
+        ChatState(status=ChatStatus.WAITING, turn=3), MessageSent(await chat.draft(), BusyBehavior.QUEUE)
+    )
+    before = await chat.row()
+    receipt = await commit_transition(chat.engine, Commit(chat_id=chat.chat, command_id="c", write=stale))
+    assert receipt.verdict is Verdict.STALE
+    assert receipt.state.name is StateName.R0
+    assert await chat.row() == before
+
+
+async def test_a_withdrawn_draft_is_never_delivered(chat: ChatRows):
+    await chat.write(StateName.W)
+    draft = await chat.draft()
+    async with chat.engine.begin() as conn:
+        await conn.execute(drafts.update().where(drafts.c.id == draft).values(state="withdrawn"))
+    before = await chat.row()
+    receipt = await chat.commit(MessageSent(draft, BusyBehavior.QUEUE))
+    assert receipt.verdict is Verdict.WITHDRAWN
+    assert await chat.row() == before
+
+
+async def test_the_queue_takes_twenty_messages(chat: ChatRows):
+    await chat.write(StateName.R1, queued=QUEUE_LIMIT)
+    before = await chat.row()
+    receipt = await chat.commit(MessageSent(await chat.draft(), BusyBehavior.QUEUE))
+    assert receipt.verdict is Verdict.QUEUE_FULL
+    assert await chat.row() == before
+
+
+async def test_a_direct_message_carries_its_model_into_the_chat(chat: ChatRows):
+    await chat.write(StateName.W, open_calls=False)
+    receipt = await chat.commit(MessageSent(await chat.draft("direct"), BusyBehavior.QUEUE))
+    assert await chat.texts() == ["direct"]
+    assert len(receipt.message_ids) == 1
+    assert receipt.state.turn == 4
+
+
+async def test_nul_and_its_escape_survive(chat: ChatRows):
+    text = "real \x00 and literal \\u0000"
+    await chat.write(StateName.W, open_calls=False)
+    await chat.commit(MessageSent(await chat.draft(text), BusyBehavior.QUEUE))
+    assert await chat.texts() == [text]
+
+
+async def test_a_chat_that_does_not_exist_is_named(engine: AsyncEngine):
+    write = decide(ChatState(status=ChatStatus.WAITING), ArchivedSet(True))
+    with pytest.raises(ChatNotFoundError):
+        await commit_transition(engine, Commit(chat_id=uuid4(), command_id="c", write=write))

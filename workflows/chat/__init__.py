@@ -1,0 +1,1 @@
+"""The chat: a pure state machine, and the workflow that feeds it commands and performs its effects."""

@@ -1,0 +1,47 @@
+"""How each activity is run: timeouts, heartbeats, retries. Measured values: docs/decisions."""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType, ActivityConfig, LocalActivityConfig
+
+ROW_WRITE: LocalActivityConfig = {
+    "start_to_close_timeout": timedelta(seconds=10),
+    # A database that is away comes back: never give up, or an accepted command would be lost.
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(milliseconds=100),
+        backoff_coefficient=2,
+        maximum_interval=timedelta(seconds=5),
+    ),
+}
+
+_UNTIL_IT_WORKS = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=60)
+)
+
+
+def model_call(summary: str) -> ActivityConfig:
+    """A step of a turn. Crashes and an absent database are retried without end; failures of the provider
+    bring their own delay and their own limit."""
+    return _long_running(timedelta(hours=2), summary)
+
+
+def tool_run(summary: str) -> ActivityConfig:
+    """One tool call."""
+    return _long_running(timedelta(minutes=10), summary)
+
+
+def _long_running(limit: timedelta, summary: str) -> ActivityConfig:
+    return {
+        "start_to_close_timeout": limit,
+        # A dead worker's activity starts anew after this; its beats come from a timer every 0.75 s.
+        "heartbeat_timeout": timedelta(seconds=3),
+        # What was produced is committed before the activity reports itself cancelled.
+        "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        "retry_policy": _UNTIL_IT_WORKS,
+        "summary": summary,
+    }
+
+
+EVENTS_PER_RUN = 1000
+"""Continue as new beyond this: a cold worker replays 0.4 ms per event."""

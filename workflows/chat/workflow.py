@@ -1,0 +1,233 @@
+"""The chat as a durable workflow: the only writer of its execution state.
+
+Updates bring commands: the machine decides the write, a local activity commits it, the caller gets the
+receipt. The main loop does what the state asks for, one action at a time, and rests. All state is
+`ChatState`, a copy of the row; every commit brings the newer copy.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities import contract
+    from models.chat_state import ChatState
+    from models.turns import (
+        ChatStart,
+        Commit,
+        ModelCall,
+        Receipt,
+        ResultsCommit,
+        SendMessage,
+        SetArchived,
+        ToolRun,
+        Verdict,
+        Write,
+    )
+    from workflows.chat import policies
+    from workflows.chat.events import (
+        ArchivedSet,
+        Event,
+        InterruptAsked,
+        MessageSent,
+        StepStopped,
+        TurnEnded,
+    )
+    from workflows.chat.machine import Action, IllegalTransition, InvalidState, decide, next_action
+
+
+@workflow.defn(name="ChatWorkflow")
+class ChatWorkflow:
+    @workflow.init
+    def __init__(self, start: ChatStart) -> None:
+        self._start = start
+        self._state = start.state
+        self._writing = asyncio.Lock()
+        self._in_flight: list[workflow.ActivityHandle[Any]] = []
+        self._show_state()
+
+    @workflow.run
+    async def run(self, start: ChatStart) -> None:
+        """Work until the chat has rested for its idle time; the next command starts a new run."""
+        while True:
+            self._hand_over_when_long()
+            match next_action(self._state):
+                case Action.CALL_MODEL:
+                    await self._call_model()
+                case Action.RUN_TOOLS:
+                    await self._run_tools()
+                case Action.FINISH_TURN:
+                    await self._settle(TurnEnded())
+                case Action.FINISH_INTERRUPTION:
+                    await self._settle(StepStopped())
+                case Action.REST:
+                    if await self._rested():
+                        return
+
+    @workflow.update(description="Deliver a stored message: it enters history or waits in the queue")
+    async def send_message(self, command: SendMessage) -> Receipt:
+        return await self._command(MessageSent(command.draft_id, command.busy_behavior))
+
+    @send_message.validator
+    def _admit_message(self, command: SendMessage) -> None:
+        self._admit(MessageSent(command.draft_id, command.busy_behavior))
+
+    @workflow.update(description="Stop the running turn and keep what there is of its answer")
+    async def interrupt(self) -> Receipt:
+        return await self._command(InterruptAsked())
+
+    @interrupt.validator
+    def _admit_interrupt(self) -> None:
+        self._admit(InterruptAsked())
+
+    @workflow.update(description="Archive or unarchive the chat")
+    async def set_archived(self, command: SetArchived) -> Receipt:
+        return await self._command(ArchivedSet(command.archived))
+
+    @set_archived.validator
+    def _admit_archived(self, command: SetArchived) -> None:
+        self._admit(ArchivedSet(command.archived))
+
+    def _admit(self, event: Event) -> None:
+        """Refuse an illegal command without a trace in the history.
+
+        While an activity is in flight the row may be ahead of our copy (a step that ended the turn), so
+        the decision is left to the handler.
+        """
+        if not self._in_flight:
+            self._decide(event)
+
+    async def _command(self, event: Event) -> Receipt:
+        update = workflow.current_update_info()
+        assert update is not None
+        return await self._apply(event, update.id)
+
+    async def _apply(self, event: Event, command_id: str) -> Receipt:
+        """Decide on an event and commit the write; decide anew when the row had moved on."""
+        async with self._writing:
+            if self._in_flight:
+                await self._catch_up(event)
+            while True:
+                before = self._state
+                write = self._decide(event)
+                receipt = await workflow.execute_local_activity(
+                    contract.commit_transition,
+                    Commit(chat_id=self._start.chat_id, command_id=command_id, write=write),
+                    **policies.ROW_WRITE,
+                )
+                self._adopt(receipt.state)
+                if receipt.verdict is not Verdict.STALE:
+                    break
+                if self._state == before:
+                    raise RuntimeError("the row refuses a write that fits its own state")
+        if write.stop_turn and receipt.verdict is Verdict.APPLIED:
+            for handle in self._in_flight:
+                handle.cancel()
+        return receipt
+
+    async def _catch_up(self, event: Event) -> None:
+        """Before an event is refused on a copy that an activity may have outdated, look at the row."""
+        try:
+            self._decide(event)
+        except ApplicationError:
+            self._adopt(
+                await workflow.execute_local_activity(
+                    contract.read_state, self._start.chat_id, **policies.ROW_WRITE
+                )
+            )
+
+    def _decide(self, event: Event) -> Write:
+        try:
+            return decide(self._state, event)
+        except IllegalTransition as err:
+            raise ApplicationError(str(err), type="TransitionNotAllowed", non_retryable=True) from err
+        except InvalidState as err:
+            raise ApplicationError(str(err), type="InvalidState", non_retryable=True) from err
+
+    async def _settle(self, event: TurnEnded | StepStopped) -> None:
+        """A transition the loop itself asks for; a command that came first may have made it needless."""
+        try:
+            await self._apply(event, f"{event.transition}/{self._state.turn}")
+        except ApplicationError as err:
+            if err.type != "TransitionNotAllowed":
+                raise
+
+    async def _call_model(self) -> None:
+        state = self._state
+        call = ModelCall(chat_id=self._start.chat_id, turn=state.turn, step=state.step + 1)
+        handle = workflow.start_activity(
+            contract.call_model,
+            call,
+            **policies.model_call(f"turn {call.turn}, step {call.step}"),
+        )
+        self._in_flight = [handle]
+        try:
+            outcome = await handle
+            self._adopt(outcome.state)
+        except ActivityError:
+            if self._state == state:  # nobody stopped it: a fault of ours, visible in the Temporal UI
+                raise
+        finally:
+            self._in_flight = []
+
+    async def _run_tools(self) -> None:
+        state = self._state
+        chat_id = self._start.chat_id
+        handles = [
+            workflow.start_activity(
+                contract.run_tool,
+                ToolRun(chat_id=chat_id, turn=state.turn, step=state.step, call=call),
+                **policies.tool_run(call.name),
+            )
+            for call in state.open_calls
+        ]
+        self._in_flight = [*handles]
+        await asyncio.gather(*handles, return_exceptions=True)
+        self._in_flight = []
+        if self._state.turn != state.turn or next_action(self._state) is not Action.RUN_TOOLS:
+            return
+        async with self._writing:
+            self._adopt(
+                await workflow.execute_local_activity(
+                    contract.commit_results,
+                    ResultsCommit(chat_id=chat_id, turn=state.turn, step=state.step),
+                    **policies.ROW_WRITE,
+                )
+            )
+
+    async def _rested(self) -> bool:
+        """Wait for work.
+
+        Returns:
+            Whether the idle time passed without any, so that the run can end.
+        """
+        try:
+            await workflow.wait_condition(
+                lambda: next_action(self._state) is not Action.REST,
+                timeout=timedelta(seconds=self._start.idle_seconds),
+                timeout_summary="idle",
+            )
+        except TimeoutError:
+            return workflow.all_handlers_finished()
+        return False
+
+    def _hand_over_when_long(self) -> None:
+        """Continue as new between steps, before replay becomes slow. Handlers in flight go first."""
+        info = workflow.info()
+        long = info.get_current_history_length() > policies.EVENTS_PER_RUN
+        if (long or info.is_continue_as_new_suggested()) and workflow.all_handlers_finished():
+            workflow.continue_as_new(self._start.model_copy(update={"state": self._state}))
+
+    def _adopt(self, state: ChatState) -> None:
+        if state.snapshot_version >= self._state.snapshot_version:
+            self._state = state
+            self._show_state()
+
+    def _show_state(self) -> None:
+        state = self._state
+        workflow.set_current_details(
+            f"{state.name}: turn {state.turn}, step {state.step}, {state.queued} queued"
+        )
