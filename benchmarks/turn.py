@@ -23,6 +23,7 @@ from activities.providers.demo import script_block
 from benchmarks.chatting import Chatter, Turn
 from benchmarks.processes import cpu_seconds, memory_bytes
 from cli.stack import Stack, StackOptions
+from cli.stack.catalog import PORTS
 
 SCRIPT = script_block(
     {
@@ -49,9 +50,8 @@ class Load:
         first = statistics.median(turn.first_part_seconds for turn in self.turns)
         per_second = len(self.turns) / self.seconds
         print(f"\n{self.chats} chat{'s' if self.chats > 1 else ''} at once, {len(self.turns)} turns")
-        print(
-            f"  added per turn, median     {added * 1000:7.1f} ms   (x{1 + added / baseline:.2f} of the bare call)"
-        )
+        ratio = f"x{1 + added / baseline:.2f} of the bare call"
+        print(f"  added per turn, median     {added * 1000:7.1f} ms   ({ratio})")
         print(f"  time to first part, median {first * 1000:7.1f} ms")
         print(f"  turns per second           {per_second:7.1f}")
         per_turn = {name: seconds / len(self.turns) * 1000 for name, seconds in self.cpu.items()}
@@ -110,9 +110,8 @@ def report_memory(stack: Stack) -> None:
     names = ("api", "worker", "temporal", "postgres", "valkey", "demo-model")
     used = {name: memory_bytes({name: stack.pid(name)}) / 1e6 for name in names}
     ours = sum(used.values()) - used["demo-model"]
-    print(
-        f"\nidle memory (PSS)            {ours:7.0f} MB   ({', '.join(f'{n} {v:.0f}' for n, v in used.items())})"
-    )
+    parts = ", ".join(f"{name} {megabytes:.0f}" for name, megabytes in used.items())
+    print(f"\nidle memory (PSS)            {ours:7.0f} MB   ({parts})")
 
 
 async def first_answer(options: StackOptions) -> None:
@@ -122,27 +121,14 @@ async def first_answer(options: StackOptions) -> None:
         ready = time.perf_counter() - began
         chatter = Chatter(stack)
         await chatter.open(f"{SCRIPT}\nfirst")
-        print(
-            f"up to the first answer       {time.perf_counter() - began:7.1f} s    (ready after {ready:.1f} s)"
-        )
+        seconds = time.perf_counter() - began
+        print(f"up to the first answer       {seconds:7.1f} s    (ready after {ready:.1f} s)")
         await chatter.close()
 
 
 async def main(chats: Sequence[int], turns: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        ports = dict.fromkeys(
-            (
-                "api",
-                "postgres",
-                "valkey",
-                "temporal",
-                "temporal-ui",
-                "temporal-http",
-                "worker-metrics",
-                "demo-model",
-            ),
-            0,
-        )
+        ports = {name: 0 for names in PORTS.values() for name in names}
         options = StackOptions(data_dir=Path(directory) / "first", ports=ports)
         await first_answer(options)
         async with Stack(StackOptions(data_dir=Path(directory) / "bench", ports=ports)) as stack:
