@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 
+from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 
@@ -14,3 +15,8 @@ def reading(engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]
 @lru_cache(maxsize=8)  # making one costs as much as a statement; a process has one engine
 def _autocommitting(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+UNFLUSHED = func.set_config("synchronous_commit", "off", True)
+"""Put into a statement's RETURNING, it spares the statement the wait for the disk. Right where a crash of the
+database may forget the row: whatever is built on it commits later, and flushes it along."""

@@ -19,7 +19,7 @@ from models.chat_state import ChatState, ChatStatus, ToolCallRef
 from models.failures import MAX_PROVIDER_ATTEMPTS, Failure, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import Bundle, NewMessage, results_for, synthetic_result
-from models.store.reading import reading
+from models.store.reading import UNFLUSHED, reading
 from models.store.tables import chats, model_configs, steps
 from models.stream import Episode
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome
@@ -104,6 +104,7 @@ _BEGIN = (
         model_configs.c.context_limit,
         model_configs.c.max_output_tokens,
         model_configs.c.thinking_budget_tokens,
+        UNFLUSHED,
     )
 )
 
@@ -116,7 +117,7 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
         )
         row = result.one_or_none()
         if row is not None:
-            history_version, attempt, version, owner_id, *model = row
+            history_version, attempt, version, owner_id, *model, _ = row
             return Begun(Episode(history_version, attempt), version, owner_id, ChatModel(*model))
     async with engine.begin() as conn:
         bundle = await Bundle.open(conn, call.chat_id)
