@@ -12,6 +12,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from activities.answer import merge
 from models.stream import (
     EPISODE_MAX_BYTES,
     STOP_CHANNEL,
@@ -59,15 +60,15 @@ class LiveView:
 
     async def append(
         self, chat_id: UUID, entry: Entry, *, keep: int = STREAM_MAX_ENTRIES, order: Stop | None = None
-    ) -> bool:
+    ) -> int:
         """Add an entry to a chat's stream, leaving at most `keep` entries.
 
         Returns:
-            Whether Redis took it.
+            How many entries the stream holds then; 0 if Redis did not take this one.
         """
         now = asyncio.get_running_loop().time()
         if now < self._quiet_until:
-            return False
+            return 0
         key = stream_key(chat_id)
         fields: Any = encode_entry(entry)
         try:
@@ -76,12 +77,12 @@ class LiveView:
                     pipe.publish(STOP_CHANNEL, order.encode())
                 pipe.xadd(key, fields, maxlen=keep, approximate=keep > 1)
                 pipe.expire(key, STREAM_EXPIRE_SECONDS)
-                await pipe.execute()
+                pipe.xlen(key)
+                return (await pipe.execute())[-1]
         except (RedisError, OSError) as err:
             self._quiet_until = now + _PAUSE_AFTER_FAILURE_SECONDS
             log.warning("live view not reached", error=type(err).__name__)
-            return False
-        return True
+            return 0
 
     def open_episode(self, chat_id: UUID, episode: Episode) -> "EpisodeWriter":
         self._streaming += 1
@@ -101,8 +102,8 @@ class EpisodeWriter:
     """Publishes the parts of one attempt, numbered and in order, while it goes on.
 
     Parts that wait to be sent are merged where they continue each other. All that was sent is kept
-    (bounded), because a Redis that comes back empty gets the episode again from `seq` 1; readers drop
-    what they have.
+    (bounded): when the stream turns out shorter than what was written to it, Redis has lost it and gets
+    the episode again from `seq` 1; readers drop what they have.
     """
 
     def __init__(self, live: LiveView, chat_id: UUID, episode: Episode) -> None:
@@ -112,6 +113,7 @@ class EpisodeWriter:
         self._waiting: list[tuple[Role, dict[str, Any]]] = []
         self._parts: list[PreviewPart] = []
         self._sent = 0
+        self._entries = 0
         self._bytes = 0
         self._closing = False
         self._due = asyncio.Event()
@@ -125,7 +127,7 @@ class EpisodeWriter:
             return
         merged = None
         if self._waiting and self._waiting[-1][0] == role:
-            merged = continued(self._waiting[-1][1], part)
+            merged = merge(self._waiting[-1][1], part)
         if merged is not None:
             self._waiting[-1] = (role, merged)
         else:
@@ -171,28 +173,12 @@ class EpisodeWriter:
         unsent = self._parts[self._sent :]
         if not unsent:
             return True
-        first = self._sent == 0
-        keep = 1 if first else STREAM_MAX_ENTRIES
-        taken = await self._live.append(self._chat_id, Preview(self._episode, tuple(unsent)), keep=keep)
-        self._sent = len(self._parts) if taken else 0
-        return taken
-
-
-def continued(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any] | None:
-    """Both deltas as one, where the later one goes on with the earlier one's block."""
-    if earlier["type"] != later["type"]:
-        return None
-    match later["type"]:
-        case "text" | "reasoning":
-            return {**earlier, "text": earlier["text"] + later["text"]}
-        case "tool-call" if (
-            earlier["tool_call_id"] == later["tool_call_id"]
-            and "args_delta" in earlier
-            and "args_delta" in later
-        ):
-            return {**earlier, "args_delta": earlier["args_delta"] + later["args_delta"]}
-        case _:
-            return None
+        keep = STREAM_MAX_ENTRIES if self._sent else 1  # the first entry clears what an earlier attempt left
+        held = await self._live.append(self._chat_id, Preview(self._episode, tuple(unsent)), keep=keep)
+        self._entries = self._entries + 1 if self._sent else 1
+        whole = held >= min(self._entries, STREAM_MAX_ENTRIES)
+        self._sent = len(self._parts) if whole else 0
+        return whole
 
 
 def _weight(part: dict[str, Any]) -> int:

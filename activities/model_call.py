@@ -22,7 +22,7 @@ from activities import metrics
 from activities.answer import AnswerBuilder
 from activities.heartbeat import beating
 from activities.live import EpisodeWriter, LiveView
-from activities.prompt.assemble import assemble
+from activities.prompt.assemble import ModelFacts, assemble
 from activities.providers.protocol import Finish, ModelCallError, ModelProvider, ModelRequest
 from activities.shielding import to_the_end
 from activities.stops import StopListener
@@ -81,9 +81,9 @@ class ModelCalls:
         try:
             finish = await _unless_stopped(self._stream(call, begun, builder, writer), stop)
         except _Stopped:
-            parts, calls = builder.partial_parts()
             metrics.INTERRUPTS.labels(begun.model.provider, begun.model.model).inc()
-            return _Ending(writer, Answer(parts, calls, begun.model.config_id), interrupted=True)
+            kept = builder.partial(_now())
+            return _Ending(writer, Answer(kept.parts, kept.calls, begun.model.config_id), interrupted=True)
         except ModelCallError as err:
             writer.abandon()
             return _Ending(writer, err.failure)
@@ -91,7 +91,7 @@ class ModelCalls:
             writer.abandon()
             raise
         answer = Answer(
-            parts=builder.finished_parts(),
+            parts=builder.finished().parts,
             calls=builder.calls_to_run(finish.reason),
             model_config_id=begun.model.config_id,
             usage=finish.usage.stored(),
@@ -146,7 +146,9 @@ class ModelCalls:
             )
         transcript = await read_transcript(self.engine, call.chat_id)
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
-        return provider, assemble(transcript, model, self.tools.specs())
+        facts = ModelFacts(model.model, model.max_output_tokens, model.thinking_budget_tokens)
+        headers = {"X-Coder-Owner-Id": str(begun.owner_id), "X-Coder-Chat-Id": str(call.chat_id)}
+        return provider, assemble(transcript, facts, self.tools.specs(), headers)
 
     async def _read(
         self,
@@ -158,23 +160,23 @@ class ModelCalls:
     ) -> Finish:
         loop = asyncio.get_running_loop()
         opened = loop.time()
-        first = True
+        silent = True
         try:
             async with asyncio.timeout(self.first_part_timeout_seconds) as guard:
                 async with provider.stream(request) as events:
                     async for event in events:
-                        if first:
-                            first = False
-                            elapsed = loop.time() - opened
-                            metrics.TIME_TO_FIRST_PART.labels(provider.label, request.model).observe(elapsed)
                         guard.reschedule(loop.time() + self.silence_timeout_seconds)
-                        for part in builder.add(event):
+                        if silent:
+                            silent = False
+                            first_part = metrics.TIME_TO_FIRST_PART.labels(provider.label, request.model)
+                            first_part.observe(loop.time() - opened)
+                        part = builder.add(event)
+                        if part is not None:
                             writer.add("assistant", part)
-                        if isinstance(event, Finish):
-                            return event
         except TimeoutError as err:
-            raise ModelCallError(_silence(provider.label, first)) from err
-        raise AssertionError("a stream without Finish raises")
+            raise ModelCallError(_silence(provider.label, silent)) from err
+        assert builder.finish is not None, "the protocol raises for a stream without its end"
+        return builder.finish
 
     async def _fail(self, call: ModelCall, begun: Begun, failure: Failure) -> StepOutcome:
         """Rest in error, or note the failure and have Temporal try again later."""

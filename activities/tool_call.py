@@ -1,13 +1,15 @@
 """One tool call: run it once, keep its result."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
+from activities import metrics
 from activities.heartbeat import beating
 from activities.tools.registry import ToolRegistry
-from models.parts import dump_part
+from models.parts import ToolResultPart, dump_part
 from models.store import tool_results
 from models.turns import ToolRun
 
@@ -24,5 +26,14 @@ class ToolCalls:
             if await tool_results.find_result(self.engine, run):
                 return
             arguments = await tool_results.read_arguments(self.engine, run)
-            part = await self.tools.run(run.call, arguments)
+            outcome = await self.tools.run(run.call.name, arguments)
+            if outcome.is_error:
+                metrics.TOOL_ERRORS.labels(run.call.name).inc()
+            part = ToolResultPart(
+                tool_call_id=run.call.id,
+                tool_name=run.call.name,
+                result=outcome.result,
+                is_error=outcome.is_error or None,
+                created_at=datetime.now(UTC),
+            )
             await tool_results.record_result(self.engine, run, dump_part(part))

@@ -89,7 +89,9 @@ def up(
 def api() -> None:
     """Run the API alone. Settings come from the environment: PERDURE_API_HOST, PERDURE_API_PORT, ..."""
     from cli import api_process
+    from cli.stack import gate
 
+    gate.wait()
     api_process.run()
 
 
@@ -97,7 +99,9 @@ def api() -> None:
 def worker() -> None:
     """Run a worker alone. Start as many as you like, on as many machines as you like."""
     from cli import worker_process
+    from cli.stack import gate
 
+    gate.wait()
     worker_process.run()
 
 
@@ -105,7 +109,9 @@ def worker() -> None:
 def migrate() -> None:
     """Bring the database up to date, and make the first user's token where there is no user yet."""
     from cli import migrate_process
+    from cli.stack import gate
 
+    gate.wait()
     migrate_process.run()
 
 

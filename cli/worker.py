@@ -15,7 +15,8 @@ from activities.providers.anthropic import AnthropicProvider
 from activities.providers.protocol import ModelProvider
 from activities.stops import StopListener
 from activities.tool_call import ToolCalls
-from activities.tools.registry import ToolRegistry, builtin_tools
+from activities.tools.builtin import builtin_tools
+from activities.tools.registry import ToolRegistry
 from activities.transitions import Transitions
 from runtime.database import open_engine
 from runtime.redis import open_blocking_redis, open_redis
@@ -23,6 +24,9 @@ from runtime.settings import Settings
 from workflows.chat.workflow import ChatWorkflow
 
 _DEMO_KEY = "demo"
+
+_STOP_SILENCE_SECONDS = 30.0
+"""The stop channel is subscribed anew after this long without an order: its connection may be half dead."""
 
 
 @asynccontextmanager
@@ -33,7 +37,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
         stack.push_async_callback(engine.dispose)
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
-        ears = open_blocking_redis(settings.redis_url)
+        ears = open_blocking_redis(settings.redis_url, block_seconds=_STOP_SILENCE_SECONDS)
         stack.push_async_callback(ears.aclose)
         providers = offered_providers(settings)
         for provider in providers.values():
@@ -68,7 +72,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
             max_concurrent_activities=settings.max_concurrent_steps,
             max_cached_workflows=2000,
             graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
-            # Interrupts do not wait for beats; these only carry liveness and, without worker commands, cancels.
+            # Beats carry liveness; interrupts wait for them only where worker commands are off.
             max_heartbeat_throttle_interval=timedelta(milliseconds=750),
             # After a kill, the first command of a cached chat waits for this.
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
@@ -82,10 +86,12 @@ def offered_providers(settings: Settings) -> dict[str, ModelProvider]:
     providers: dict[str, ModelProvider] = {}
     if settings.anthropic_api_key is not None:
         providers["anthropic"] = AnthropicProvider(
-            "anthropic", settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url
+            api_key=settings.anthropic_api_key.get_secret_value(), base_url=settings.anthropic_base_url
         )
     if settings.demo_model_url is not None:
-        providers["demo"] = AnthropicProvider("demo", _DEMO_KEY, settings.demo_model_url)
+        providers["demo"] = AnthropicProvider(
+            api_key=_DEMO_KEY, base_url=settings.demo_model_url, label="demo"
+        )
     return providers
 
 

@@ -11,7 +11,7 @@ from prometheus_client import start_http_server
 from cli.worker import running_worker
 from runtime.logging import configure_logging
 from runtime.settings import Settings
-from runtime.temporal import connect
+from runtime.temporal import connect_temporal
 
 log = structlog.get_logger(__name__)
 
@@ -19,11 +19,11 @@ log = structlog.get_logger(__name__)
 def run() -> None:
     """Work until SIGTERM or SIGINT; then running steps may end, and what does not is handed over."""
     settings = Settings()
-    configure_logging(settings)
+    configure_logging(settings.log_level, settings.log_format)
     code = 0
     try:
         asyncio.run(_work(settings))
-    except Exception:  # noqa: BLE001 - the last line of defence of a process is to say why it ends
+    except Exception:
         log.exception("worker failed")
         code = 1
     # Temporal's core may abort while the interpreter is torn down (sdk-python issue 300): leave at once.
@@ -36,7 +36,7 @@ async def _work(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running_worker(settings, await connect()):
+    async with running_worker(settings, await connect_temporal()):
         if settings.worker_metrics_port:
             start_http_server(settings.worker_metrics_port, settings.worker_metrics_host)
         log.info("worker ready", task_queue=settings.task_queue)

@@ -71,8 +71,7 @@ class Addresses:
         if "worker-metrics" in self.ports:
             settings["PERDURE_WORKER_METRICS_PORT"] = str(self.ports["worker-metrics"])
         if "demo-model" in self.ports:
-            settings["ANTHROPIC_BASE_URL"] = f"http://{LOOPBACK}:{self.ports['demo-model']}"
-            settings["ANTHROPIC_API_KEY"] = "demo"
+            settings["PERDURE_DEMO_MODEL_URL"] = f"http://{LOOPBACK}:{self.ports['demo-model']}"
         return settings
 
     def record(self, *, running: bool) -> dict[str, object]:

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from pathlib import Path
 
+from cli.stack import gate
 from cli.stack.guard import Guard
 from cli.stack.guardian import started
 from cli.stack.part import Command
@@ -20,10 +21,25 @@ class Child:
     """A process in a session of its own, so that Ctrl-C in a terminal reaches the launcher only.
 
     Must be made inside a running event loop, and belongs to it.
+
+    Args:
+        command: What to run.
+        log: Its output is added there.
+        guard: Is told of it, from start to end.
+        stop_signal: Asks it to stop.
+        stop_seconds: How long it may take to obey.
+        gated: It shall wait at its gate until `open_gate`.
     """
 
     def __init__(
-        self, command: Command, log: Path, guard: Guard, *, stop_signal: signal.Signals, stop_seconds: float
+        self,
+        command: Command,
+        log: Path,
+        guard: Guard,
+        *,
+        stop_signal: signal.Signals,
+        stop_seconds: float,
+        gated: bool = False,
     ) -> None:
         self.log = log
         self._guard = guard
@@ -37,13 +53,14 @@ class Child:
             self._log_start = output.tell() if output.seek(0, os.SEEK_END) else 0
             self._process = subprocess.Popen(
                 (*privileges.prefix, *command.argv),
-                env=dict(command.environment),
-                stdin=subprocess.DEVNULL,
+                env={**command.environment, gate.CLOSED: "1"} if gated else dict(command.environment),
+                stdin=subprocess.PIPE if gated else subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
                 user=privileges.user,
                 group=privileges.group,
+                umask=0o077,
                 extra_groups=None if privileges.user is None else (),
             )
         self.started = started(self.pid) or "0"
@@ -57,6 +74,11 @@ class Child:
     @property
     def alive(self) -> bool:
         return not self._exit.done()
+
+    def open_gate(self) -> None:
+        """Let a gated process go on."""
+        if self._process.stdin:
+            self._process.stdin.close()
 
     async def exited(self) -> int:
         """Wait for its end. Returns the exit code, negative for a signal."""
@@ -123,6 +145,7 @@ class Child:
 
     def _wait(self) -> None:
         code = self._process.wait()
+        self.open_gate()
         self._guard.forget(self.pid)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
             self._loop.call_soon_threadsafe(self._ended, code)

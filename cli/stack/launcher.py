@@ -67,7 +67,7 @@ async def _run(stack: Stack, on_ready: OnReady) -> None:
 
 
 def _say(text: str) -> None:
-    with contextlib.suppress(BrokenPipeError):  # nobody reads any more; go on
+    with contextlib.suppress(OSError):  # nobody reads any more; go on
         print(f"perdure: {text}", flush=True)
 
 
@@ -100,5 +100,5 @@ def _print_ready(stack: Stack) -> None:
     ]
     if stack.options.host not in (LOOPBACK, "localhost", "::1"):
         lines.append("The API can be reached from other machines: whoever has the token can use it.")
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):
         print("\n".join(lines), flush=True)

@@ -37,6 +37,7 @@ class Part:
         name: Unique; also the name of its log.
         command: What to run.
         needs: Parts that must be ready (or, if they run once, done) before it is started.
+        early: Start it at once all the same; it waits at its gate (`cli.stack.gate`) for what it needs.
         ready: Says when it can be used. None: as soon as it is started.
         ready_seconds: How long that may take.
         prepare: Done before each start, with the means to run further commands.
@@ -48,6 +49,7 @@ class Part:
     name: str
     command: Command
     needs: tuple[str, ...] = ()
+    early: bool = False
     ready: Probe | None = None
     ready_seconds: float = 30.0
     prepare: Callable[[RunCommand], Awaitable[None]] | None = None

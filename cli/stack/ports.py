@@ -1,6 +1,7 @@
 """Which port each part listens on: the one asked for, the one it had, its default, or a free one."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import random
@@ -99,9 +100,13 @@ class PortClaims:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _listen(port, host)
-        except OSError:
+        except OSError as error:
             os.close(descriptor)
-            return False
+            if error.errno in (errno.EADDRINUSE, errno.EWOULDBLOCK):
+                return False
+            raise StackError(
+                f"cannot listen on {host}, port {port}: {error.strerror}. Choose another --host or port."
+            ) from error
         self._held[port] = descriptor
         return True
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from cli.stack.directory import DataDirectory
 from cli.stack.part import Command, Part, RunCommand
 from cli.stack.ports import LOOPBACK
-from cli.stack.privileges import unprivileged
+from cli.stack.privileges import Privileges, unprivileged
 from cli.stack.probes import answers_postgres
 from cli.stack.wheels import postgres_programs
 
@@ -41,17 +41,28 @@ def database_url(directory: DataDirectory, port: int) -> str:
     return f"postgresql://{USER}:{directory.secret(_PASSWORD_FILE)}@{LOOPBACK}:{port}/{DATABASE}"
 
 
-def postgres(directory: DataDirectory, port: int, environment: Mapping[str, str]) -> Part:
-    """The PostgreSQL server, initialized at its first start."""
+def postgres(
+    directory: DataDirectory, port: int, environment: Mapping[str, str], privileges: Privileges | None = None
+) -> Part:
+    """The PostgreSQL server, initialized at its first start.
+
+    Args:
+        directory: Where its cluster, password and log are.
+        port: On loopback.
+        environment: Its whole environment.
+        privileges: Under which account it runs; the best way on this machine if not given.
+    """
     programs = postgres_programs()
     cluster = directory.path / "postgres"
-    privileges = unprivileged()
+    privileges = privileges or unprivileged()
 
     def command(program: str, *arguments: str) -> Command:
         argv = (str(programs / program), *arguments)
         return Command(argv=argv, environment=environment, privileges=privileges)
 
     async def prepare(run: RunCommand) -> None:
+        if privileges.user is not None:
+            directory.path.chmod(0o711)  # its account must pass through; what else is here stays private
         # made beside its place and moved there when whole: a first start may be interrupted anywhere
         draft = directory.path / "postgres.new"
         password = directory.path / f"{_PASSWORD_FILE}.initdb"

@@ -44,14 +44,18 @@ class Privileges:
         """
         if os.geteuid() != 0:
             return
-        owner, group = self.user or 0, self.group or 0
         if self.user is not None:
             for path in (*paths, *reach):
                 _require_way_in(path)
         for path in paths:
-            if path.exists() and path.stat().st_uid != owner:
-                for found in (path, *path.rglob("*")):
-                    os.chown(found, owner, group, follow_symlinks=False)
+            self.give(path)
+
+    def give(self, path: Path) -> None:
+        """Change the owner of `path` and all it holds, if it is another."""
+        owner, group = self.user or 0, self.group or 0
+        if path.exists() and path.stat().st_uid != owner:
+            for found in (path, *path.rglob("*")):
+                os.chown(found, owner, group, follow_symlinks=False)
 
 
 AS_WE_ARE = Privileges()

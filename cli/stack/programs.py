@@ -47,7 +47,9 @@ def program_environment(environment: Mapping[str, str], added: Mapping[str, str]
 
 def migrate(environment: Mapping[str, str]) -> Part:
     """Brings the database up to date, and at the first start makes the first user and its token."""
-    return Part(name="migrate", command=_program(environment, "migrate"), needs=("postgres",), once=True)
+    return Part(
+        name="migrate", command=_program(environment, "migrate"), needs=("postgres",), early=True, once=True
+    )
 
 
 def demo_model(environment: Mapping[str, str], port: int) -> Part:
@@ -62,6 +64,7 @@ def worker(environment: Mapping[str, str], port: int) -> Part:
         name="worker",
         command=_program(environment, "worker"),
         needs=("migrate", "valkey", "temporal"),
+        early=True,
         ready=answers_http(port, "/metrics"),
         stop_seconds=25.0,  # it gives running steps about 20 s
     )
@@ -74,6 +77,7 @@ def api(environment: Mapping[str, str], host: str, port: int) -> Part:
         name="api",
         command=_program(environment, "api"),
         needs=("migrate", "valkey", "temporal"),
+        early=True,
         ready=ready,
     )
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from cli.stack.child import Child
@@ -18,6 +18,8 @@ _POLL_SECONDS = (0.01, 0.02, 0.05)
 
 Report = Callable[[str, str], None]
 """Told the name of a part and what has just happened to it."""
+
+Needs = Callable[[], Awaitable[None]]
 
 
 class PartRunner:
@@ -52,8 +54,11 @@ class PartRunner:
         """Wait until it can be used."""
         await self._ready.wait()
 
-    async def start(self) -> None:
+    async def start(self, needs: Needs | None = None) -> None:
         """Start it and wait until it is ready. Does nothing if it is running.
+
+        Args:
+            needs: Waits until what it needs is ready; without it, that is taken for granted.
 
         Raises:
             PartFailed: It ended, or was not ready in time.
@@ -61,7 +66,10 @@ class PartRunner:
         if self._watch and not self._watch.done():
             return await self.ready()
         begun = time.monotonic()
-        await self._launch()
+        if needs and not self.part.early:
+            await needs()
+            begun, needs = time.monotonic(), None
+        await self._launch(needs)
         self._report(
             self.part.name, f"{'done' if self.part.once else 'ready'} in {time.monotonic() - begun:.1f} s"
         )
@@ -93,12 +101,15 @@ class PartRunner:
             await asyncio.wait((self._watch,))
             self._watch = None
 
-    async def _launch(self) -> None:
+    async def _launch(self, needs: Needs | None = None) -> None:
         if self.part.prepare:
             await self.part.prepare(self._run_to_end)
-        child = self._spawn(self.part.command)
+        child = self._spawn(self.part.command, gated=needs is not None)
         self._child = child
         try:
+            if needs:
+                await needs()
+                child.open_gate()
             if self.part.once:
                 await self._ended_well(child, "failed")
             elif self.part.ready:
@@ -171,7 +182,7 @@ class PartRunner:
         if code != 0:
             raise self._failure(child, f"{what} with {_code(code)}")
 
-    def _spawn(self, command: Command) -> Child:
+    def _spawn(self, command: Command, *, gated: bool = False) -> Child:
         try:
             return Child(
                 command,
@@ -179,6 +190,7 @@ class PartRunner:
                 self._guard,
                 stop_signal=self.part.stop_signal,
                 stop_seconds=self.part.stop_seconds,
+                gated=gated,
             )
         except OSError as error:
             reason = f"could not be started: {command.argv[0]}: {error.strerror}"

@@ -180,9 +180,11 @@ class Stack:
 
     async def _start_all(self) -> None:
         async def start(runner: PartRunner) -> None:
-            for needed in self._needs(runner):
-                await needed.ready()
-            await runner.start()
+            async def needs() -> None:
+                for needed in self._needs(runner):
+                    await needed.ready()
+
+            await runner.start(needs)
 
         try:
             await self._for_all(start)

@@ -27,7 +27,7 @@ _INTERRUPTED_CALL = "The user interrupted this tool call before it had a result.
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFacts:
+class ChatModel:
     """The model a chat uses, and where to find it."""
 
     config_id: UUID
@@ -45,7 +45,7 @@ class Begun:
     episode: Episode
     snapshot_version: int
     owner_id: UUID
-    model: ModelFacts
+    model: ChatModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
         row = result.one_or_none()
         if row is not None:
             history_version, attempt, version, owner_id, *model = row
-            return Begun(Episode(history_version, attempt), version, owner_id, ModelFacts(*model))
+            return Begun(Episode(history_version, attempt), version, owner_id, ChatModel(*model))
         bundle = await Bundle.open(conn, call.chat_id)
         return await _how_it_ended(bundle, call)
 

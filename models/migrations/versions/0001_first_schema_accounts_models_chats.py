@@ -86,6 +86,7 @@ def upgrade() -> None:
     sa.Column('labels', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), server_default='{}', nullable=False),
     sa.Column('last_model_config_id', sa.Uuid(), nullable=False),
     sa.Column('idempotency_key', sa.Text(), nullable=True),
+    sa.Column('request_hash', sa.Text(), nullable=True),
     sa.Column('system_prompt', sa.Text(), nullable=True),
     sa.CheckConstraint("status IN ('waiting', 'running', 'error', 'interrupting')", name='chats_status'),
     sa.ForeignKeyConstraint(['last_model_config_id'], ['model_configs.id'], ),

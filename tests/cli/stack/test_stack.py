@@ -11,7 +11,7 @@ import redis.asyncio
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 
-from cli.stack import SERVERS, AlreadyRunning, PartFailed, PortTaken, Stack, StackOptions
+from cli.stack import SERVERS, AlreadyRunning, PartFailed, PortTaken, Stack, StackError, StackOptions
 from cli.stack.directory import read_record, running
 from cli.stack.temporal import SEARCH_ATTRIBUTES
 
@@ -106,6 +106,12 @@ async def test_a_taken_default_is_avoided_and_a_taken_choice_refused(tmp_path: P
         async with Stack(StackOptions(data_dir=tmp_path / "free", parts=("valkey",))) as stack:
             assert stack.ports["valkey"] != port
             assert await ping(stack)
+
+
+async def test_an_address_that_is_not_ours_is_refused_as_such(tmp_path: Path) -> None:
+    options = StackOptions(data_dir=tmp_path, parts=("api",), host="192.0.2.1", ports={"api": 0})
+    with pytest.raises(StackError, match=r"cannot listen on 192\.0\.2\.1.*--host"):
+        await Stack(options).__aenter__()
 
 
 async def test_a_part_that_was_killed_stays_down_until_started(shared_stack: Stack) -> None:

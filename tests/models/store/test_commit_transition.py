@@ -1,25 +1,16 @@
 """The machine's writes against real rows: every cell of the matrix, once and twice."""
 
-from dataclasses import dataclass, field
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.chat_state import ChatState, ChatStatus, StateName
 from models.store.bundle import ChatNotFoundError, read_state
-from models.store.tables import (
-    chats,
-    drafts,
-    messages,
-    model_configs,
-    organizations,
-    queued_messages,
-    users,
-)
+from models.store.tables import drafts
 from models.store.transitions import QUEUE_LIMIT, commit_transition
-from models.turns import BusyBehavior, Commit, Receipt, Verdict
+from models.turns import BusyBehavior, Commit, Verdict
+from tests.models.store.rows import ROWS, ChatRows
 from workflows.chat.events import (
     ArchivedSet,
     Event,
@@ -30,135 +21,10 @@ from workflows.chat.events import (
 )
 from workflows.chat.machine import MATRIX, IllegalTransition, allowed, decide
 
-ROWS = {
-    StateName.W: ("waiting", 0, False),
-    StateName.E0: ("error", 0, False),
-    StateName.E1: ("error", 2, False),
-    StateName.R0: ("running", 0, False),
-    StateName.R1: ("running", 2, False),
-    StateName.I0: ("interrupting", 0, False),
-    StateName.I1: ("interrupting", 2, False),
-    StateName.XW: ("waiting", 0, True),
-    StateName.XE0: ("error", 0, True),
-    StateName.XE1: ("error", 2, True),
-}
-
-
-@dataclass
-class Fixture:
-    """A chat put straight into a state, with one open tool call, as a crash might leave it."""
-
-    engine: AsyncEngine
-    owner: UUID
-    model: UUID
-    chat: UUID = field(default_factory=uuid4)
-
-    async def write(self, name: StateName, *, queued: int | None = None, open_calls: bool = True) -> None:
-        status, backlog, archived = ROWS[name]
-        backlog = backlog if queued is None else queued
-        async with self.engine.begin() as conn:
-            organization = (
-                await conn.execute(select(users.c.organization_id).where(users.c.id == self.owner))
-            ).scalar_one()
-            await conn.execute(
-                insert(chats).values(
-                    id=self.chat,
-                    organization_id=organization,
-                    owner_id=self.owner,
-                    status=status,
-                    archived=archived,
-                    queued=backlog,
-                    turn=3,
-                    step=1,
-                    title="t",
-                    open_calls=[{"id": "call_1", "name": "current_time"}] if open_calls else [],
-                    snapshot_version=10,
-                    history_version=9,
-                    queue_version=8,
-                    generation_attempt=2,
-                    last_error={"message": "earlier", "retryable": False} if "error" in status else None,
-                    last_model_config_id=self.model,
-                )
-            )
-            for number in range(backlog):
-                await conn.execute(
-                    insert(queued_messages).values(
-                        chat_id=self.chat,
-                        content=[{"type": "text", "text": f"queued {number}"}],
-                        content_version=1,
-                        created_by=self.owner,
-                        model_config_id=self.model,
-                    )
-                )
-
-    async def draft(self, text: str = "hello") -> UUID:
-        draft = uuid4()
-        async with self.engine.begin() as conn:
-            await conn.execute(
-                insert(drafts).values(
-                    id=draft,
-                    chat_id=self.chat,
-                    created_by=self.owner,
-                    request_hash="h",
-                    content=[{"type": "text", "text": text}],
-                )
-            )
-        return draft
-
-    async def commit(self, event: Event, command_id: str = "command") -> Receipt:
-        write = decide(await read_state(self.engine, self.chat), event)
-        return await commit_transition(
-            self.engine, Commit(chat_id=self.chat, command_id=command_id, write=write)
-        )
-
-    async def row(self):
-        async with self.engine.connect() as conn:
-            return (await conn.execute(select(chats).where(chats.c.id == self.chat))).mappings().one()
-
-    async def texts(self) -> list[str]:
-        async with self.engine.connect() as conn:
-            found = await conn.execute(
-                select(messages.c.role, messages.c.content)
-                .where(messages.c.chat_id == self.chat)
-                .order_by(messages.c.id)
-            )
-            return [
-                row.content[0].get("text") or f"{row.role} {row.content[0]['tool_call_id']}" for row in found
-            ]
-
-    async def waiting(self) -> list[str]:
-        async with self.engine.connect() as conn:
-            found = await conn.execute(
-                select(queued_messages.c.content)
-                .where(queued_messages.c.chat_id == self.chat)
-                .order_by(queued_messages.c.id)
-            )
-            return [row.content[0]["text"] for row in found]
-
-
-@pytest.fixture
-async def chat(engine: AsyncEngine) -> Fixture:
-    organization, owner, model = uuid4(), uuid4(), uuid4()
-    async with engine.begin() as conn:
-        await conn.execute(insert(organizations).values(id=organization, name=str(organization)))
-        await conn.execute(insert(users).values(id=owner, organization_id=organization, username=str(owner)))
-        await conn.execute(
-            insert(model_configs).values(
-                id=model,
-                organization_id=organization,
-                provider="demo",
-                model="perdure-demo",
-                display_name="d",
-                context_limit=1000,
-            )
-        )
-    return Fixture(engine, owner, model)
-
-
 EVENTS = ["send", "send_interrupt", "interrupt", "archive", "unarchive", "turn_ended", "step_stopped"]
 
 
-async def event_named(name: str, chat: Fixture) -> Event:
+async def event_named(name: str, chat: ChatRows) -> Event:
     match name:
         case "send":
             return MessageSent(await chat.draft(), BusyBehavior.QUEUE)
@@ -176,7 +42,7 @@ async def event_named(name: str, chat: Fixture) -> Event:
 
 @pytest.mark.parametrize("name", list(ROWS))
 @pytest.mark.parametrize("event_name", EVENTS)
-async def test_every_cell_on_real_rows(chat: Fixture, name: StateName, event_name: str):
+async def test_every_cell_on_real_rows(chat: ChatRows, name: StateName, event_name: str):
     await chat.write(name)
     event = await event_named(event_name, chat)
     before = await chat.row()
@@ -205,7 +71,7 @@ async def test_every_cell_on_real_rows(chat: Fixture, name: StateName, event_nam
 
 
 @pytest.mark.parametrize("event_name", EVENTS)
-async def test_a_command_delivered_twice_is_applied_once(chat: Fixture, event_name: str):
+async def test_a_command_delivered_twice_is_applied_once(chat: ChatRows, event_name: str):
     name = {"unarchive": StateName.XW, "archive": StateName.W, "step_stopped": StateName.I1}
     await chat.write(name.get(event_name, StateName.R1))
     write = decide(await read_state(chat.engine, chat.chat), await event_named(event_name, chat))
@@ -219,14 +85,14 @@ async def test_a_command_delivered_twice_is_applied_once(chat: Fixture, event_na
         assert (second.message_ids, second.queued_id) == (first.message_ids, first.queued_id)
 
 
-async def test_after_an_error_the_oldest_waiting_message_runs_and_the_new_one_is_last(chat: Fixture):
+async def test_after_an_error_the_oldest_waiting_message_runs_and_the_new_one_is_last(chat: ChatRows):
     await chat.write(StateName.E1)
     await chat.commit(MessageSent(await chat.draft("new"), BusyBehavior.QUEUE))
     assert await chat.texts() == ["tool call_1", "queued 0"]
     assert await chat.waiting() == ["queued 1", "new"]
 
 
-async def test_a_write_decided_on_an_outdated_state_changes_nothing(chat: Fixture):
+async def test_a_write_decided_on_an_outdated_state_changes_nothing(chat: ChatRows):
     await chat.write(StateName.R0)
     stale = decide(
         ChatState(status=ChatStatus.WAITING, turn=3), MessageSent(await chat.draft(), BusyBehavior.QUEUE)
@@ -238,7 +104,7 @@ async def test_a_write_decided_on_an_outdated_state_changes_nothing(chat: Fixtur
     assert await chat.row() == before
 
 
-async def test_a_withdrawn_draft_is_never_delivered(chat: Fixture):
+async def test_a_withdrawn_draft_is_never_delivered(chat: ChatRows):
     await chat.write(StateName.W)
     draft = await chat.draft()
     async with chat.engine.begin() as conn:
@@ -249,7 +115,7 @@ async def test_a_withdrawn_draft_is_never_delivered(chat: Fixture):
     assert await chat.row() == before
 
 
-async def test_the_queue_takes_twenty_messages(chat: Fixture):
+async def test_the_queue_takes_twenty_messages(chat: ChatRows):
     await chat.write(StateName.R1, queued=QUEUE_LIMIT)
     before = await chat.row()
     receipt = await chat.commit(MessageSent(await chat.draft(), BusyBehavior.QUEUE))
@@ -257,7 +123,7 @@ async def test_the_queue_takes_twenty_messages(chat: Fixture):
     assert await chat.row() == before
 
 
-async def test_a_direct_message_carries_its_model_into_the_chat(chat: Fixture):
+async def test_a_direct_message_carries_its_model_into_the_chat(chat: ChatRows):
     await chat.write(StateName.W, open_calls=False)
     receipt = await chat.commit(MessageSent(await chat.draft("direct"), BusyBehavior.QUEUE))
     assert await chat.texts() == ["direct"]
@@ -265,7 +131,7 @@ async def test_a_direct_message_carries_its_model_into_the_chat(chat: Fixture):
     assert receipt.state.turn == 4
 
 
-async def test_nul_and_its_escape_survive(chat: Fixture):
+async def test_nul_and_its_escape_survive(chat: ChatRows):
     text = "real \x00 and literal \\u0000"
     await chat.write(StateName.W, open_calls=False)
     await chat.commit(MessageSent(await chat.draft(text), BusyBehavior.QUEUE))

@@ -1,0 +1,1 @@
+"""Prompts: from stored history to a request. Pure."""

@@ -1,0 +1,101 @@
+"""From the rows of a chat to a model request. Pure.
+
+History may hold calls without a result (stored but not run, or lost with an older release); no vendor accepts
+those, so the request is repaired here and the rows stay as they are.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from activities.providers.protocol import ModelRequest, PromptMessage, ToolSpec
+from models.parts import ToolResultPart, dump_part
+from models.store.transcripts import TranscriptMessage
+
+DEFAULT_MAX_OUTPUT_TOKENS = 32_000
+
+NOT_RUN = "This tool call was not run, so it has no result. Call the tool again if you still need it."
+
+StoredPart = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a request needs to know of the configured model.
+
+    Attributes:
+        name: the vendor's name of the model.
+        max_output_tokens: limit of one answer.
+        thinking_budget_tokens: room to reason in, None for no reasoning.
+    """
+
+    name: str
+    max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
+    thinking_budget_tokens: int | None = None
+
+
+def assemble(
+    transcript: Sequence[TranscriptMessage],
+    model: ModelFacts,
+    tools: Sequence[ToolSpec] = (),
+    headers: Mapping[str, str] | None = None,
+) -> ModelRequest:
+    """Make the request for the next step.
+
+    Rows of role `system` become the leading system texts. Every tool call gets exactly one result before the
+    conversation goes on: a missing one is made up as an error, one without a call is left out.
+
+    Args:
+        transcript: rows as the model may see them, oldest first.
+        headers: sent along, to tell gateways on the way whose chat this is.
+    """
+    system = [_system_text(row.parts) for row in transcript if row.role == "system"]
+    conversation = (row for row in transcript if row.role != "system")
+    return ModelRequest(
+        model=model.name,
+        system=system,
+        messages=list(_pair_calls(conversation)),
+        tools=list(tools),
+        max_output_tokens=model.max_output_tokens,
+        thinking_budget_tokens=model.thinking_budget_tokens,
+        headers=dict(headers or {}),
+    )
+
+
+def _system_text(parts: Iterable[StoredPart]) -> str:
+    return "\n\n".join(part["text"] for part in parts if part["type"] == "text")
+
+
+def _pair_calls(rows: Iterable[TranscriptMessage]) -> Iterable[PromptMessage]:
+    open_calls: dict[str, StoredPart] = {}
+    for row in rows:
+        if row.role == "tool":
+            results = list(_take_results(row.parts, open_calls))
+            if results:
+                yield PromptMessage("tool", results)
+            continue
+        yield from _close(open_calls)
+        yield PromptMessage(row.role, row.parts)
+        open_calls = {part["tool_call_id"]: part for part in row.parts if part["type"] == "tool-call"}
+    yield from _close(open_calls)
+
+
+def _take_results(parts: Iterable[StoredPart], open_calls: dict[str, StoredPart]) -> Iterable[StoredPart]:
+    """The results that answer an open call, which is closed by it; other parts pass."""
+    for part in parts:
+        if part["type"] != "tool-result" or open_calls.pop(part["tool_call_id"], None):
+            yield part
+
+
+def _close(open_calls: dict[str, StoredPart]) -> Iterable[PromptMessage]:
+    """One message with a made-up result for every call left open, if any, in call order."""
+    if open_calls:
+        yield PromptMessage("tool", [_not_run(call) for call in open_calls.values()])
+
+
+def _not_run(call: StoredPart) -> StoredPart:
+    return dump_part(
+        ToolResultPart(
+            tool_call_id=call["tool_call_id"], tool_name=call["tool_name"], result=NOT_RUN, is_error=True
+        )
+    )

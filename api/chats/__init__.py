@@ -1,0 +1,1 @@
+"""Chats: made, listed, read, edited, interrupted."""

@@ -1,0 +1,199 @@
+"""Routes of chats (spec api.md section 4, 5.7)."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import structlog
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth.principals import CurrentCaller
+from api.chats.labels import checked_labels
+from api.chats.schemas import CreateChat, EditChat
+from api.chats.search import parse_filter
+from api.commands import run_command
+from api.content import provisional_title, stored_content
+from api.errors import ApiError, invalid, not_found
+from api.features import ZERO_UUID, refuse_unavailable
+from api.payloads import chat_payload
+from api.requests import (
+    IdempotencyKey,
+    checked_key,
+    choose_model,
+    json_answer,
+    key_reused,
+    request_hash,
+    without_nul,
+)
+from api.schemas import Chat, errors
+from api.services import Services, services_of
+from api.temporal_gateway import Unavailable
+from models.store import chats
+from models.store.accounts import Caller
+from models.store.chats import ChatRecord, NewChat
+from models.turns import SetArchived
+
+log = structlog.get_logger("chats")
+router = APIRouter(tags=["chats"])
+
+_DEPLOYMENT_PROMPT = (Path(__file__).parent / "deployment_prompt.md").read_text().strip()
+_MAX_TITLE = 200
+
+
+async def find_chat(request: Request, chat: UUID, caller: CurrentCaller) -> ChatRecord:
+    """The chat in the path, if it is the caller's."""
+    structlog.contextvars.bind_contextvars(chat_id=str(chat))
+    record = await chats.find_chat(services_of(request).engine, caller, chat)
+    if record is None:
+        raise not_found("chat")
+    return record
+
+
+CurrentChat = Annotated[ChatRecord, Depends(find_chat)]
+
+
+@router.post(
+    "/chats",
+    operation_id="createChat",
+    status_code=201,
+    responses={201: {"model": Chat}, **errors(400, 403, 413, 422)},
+)
+async def create_chat(
+    request: Request, body: CreateChat, caller: CurrentCaller, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Make a chat and begin to answer its first message."""
+    services = services_of(request)
+    key = checked_key(idempotency_key)
+    new = await _new_chat(services, caller, body, key)
+    chat = await chats.create_chat(services.engine, caller, new)
+    if chat.request_hash != new.request_hash:
+        raise key_reused()
+    try:
+        await services.gateway.start_chat(chat)
+    except Unavailable as error:
+        # the chat is stored and says that it runs: the sweeper will see to it
+        log.warning("chat accepted but not started yet", chat_id=str(chat.id), error=str(error))
+    return json_answer(chat_payload(chat), 201)
+
+
+async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: str | None) -> NewChat:
+    refuse_unavailable(
+        body,
+        (
+            "workspace_id",
+            "mcp_server_ids",
+            "unsafe_dynamic_tools",
+            "plan_mode",
+            "reasoning_effort",
+            "orchestrator",
+        ),
+    )
+    if body.organization_id != caller.organization_id:
+        raise ApiError(403, "You are not a member of this organization.")
+    if body.model_config_id == ZERO_UUID:
+        raise invalid(("model_config_id", "Must be the id of a model, or absent."))
+    content = stored_content(body.content)
+    labels = checked_labels(body.labels or {})
+    prompts = [_DEPLOYMENT_PROMPT]
+    if body.system_prompt and body.system_prompt.strip():
+        prompts.append(body.system_prompt.strip())
+    return NewChat(
+        content=content,
+        model_config_id=await choose_model(services, caller, body.model_config_id),
+        title=provisional_title(content),
+        client_type=body.client_type,
+        labels=labels,
+        system_prompts=prompts,
+        idempotency_key=key,
+        request_hash=request_hash(body),
+    )
+
+
+@router.get(
+    "/chats",
+    operation_id="listChats",
+    responses={200: {"model": list[Chat]}, **errors(400)},
+)
+async def list_chats(
+    request: Request,
+    caller: CurrentCaller,
+    q: Annotated[str, Query(description='Terms `title:…` and `archived:true`; quote values with spaces.')] = "",
+    label: Annotated[list[str] | None, Query(description="`key:value`; may be repeated.")] = None,
+    after_id: Annotated[UUID | None, Query(description="Resume after this chat.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+) -> Response:
+    """The caller's chats, last changed first."""
+    found = await chats.list_chats(
+        services_of(request).engine,
+        caller,
+        parse_filter(q, label or []),
+        after_id=after_id,
+        limit=limit,
+        offset=offset,
+    )
+    if found is None:
+        raise invalid(("after_id", "Is no chat of yours."))
+    return json_answer([chat_payload(chat) for chat in found])
+
+
+@router.get(
+    "/chats/{chat}", operation_id="getChat", responses={200: {"model": Chat}, **errors(400, 404)}
+)
+async def get_chat(chat: CurrentChat) -> Response:
+    """One chat."""
+    return json_answer(chat_payload(chat))
+
+
+@router.patch(
+    "/chats/{chat}",
+    operation_id="editChat",
+    status_code=204,
+    responses={204: {"description": "Changed."}, **errors(400, 404, 409, 503)},
+)
+async def edit_chat(request: Request, body: EditChat, chat: CurrentChat, caller: CurrentCaller) -> Response:
+    """Change title, labels or archived. Nothing is changed unless all of it can be."""
+    refuse_unavailable(body, ("pin_order", "workspace_id", "plan_mode"))
+    title = None if body.title is None else _checked_title(body.title)
+    labels = None if body.labels is None else checked_labels(body.labels)
+    services = services_of(request)
+    if body.archived is not None:
+        if body.archived == chat.state.archived:
+            raise invalid(("archived", f"The chat is {'' if body.archived else 'not '}archived already."))
+        await run_command(
+            services.gateway,
+            chat,
+            "set_archived",
+            SetArchived(archived=body.archived),
+            update_id=f"set-archived:{uuid4()}",
+        )
+    await chats.edit_metadata(services.engine, caller, chat.id, title=title, labels=labels)
+    return Response(status_code=204)
+
+
+def _checked_title(title: str) -> str:
+    trimmed = without_nul("title", title).strip()
+    if not 0 < len(trimmed) <= _MAX_TITLE:
+        raise invalid(("title", f"Must have 1 to {_MAX_TITLE} characters."))
+    return trimmed
+
+
+@router.post(
+    "/chats/{chat}/interrupt",
+    operation_id="interruptChat",
+    responses={200: {"model": Chat}, **errors(400, 404, 409, 503)},
+)
+async def interrupt_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -> Response:
+    """Stop the running turn. What the model has said so far is kept; it appears as a message shortly."""
+    services = services_of(request)
+    receipt = await run_command(
+        services.gateway, chat, "interrupt", update_id=f"interrupt:{uuid4()}"
+    )
+    now = await chats.find_chat(services.engine, caller, chat.id)
+    if now is None:
+        raise not_found("chat")
+    # the worker may be further by now; the answer tells what this request has brought about
+    return json_answer(chat_payload(replace(now, state=receipt.state)))

@@ -1,0 +1,42 @@
+"""Commands to a chat's workflow, and the HTTP answers to what may become of them."""
+
+from pydantic import BaseModel
+
+from api.errors import ApiError, unavailable
+from api.temporal_gateway import Command, CommandRejected, TemporalGateway, Unavailable
+from models.store.chats import ChatRecord
+from models.turns import Receipt, Verdict
+
+
+def rejection(error: CommandRejected) -> ApiError:
+    """The answer to a command the chat is in no state for."""
+    if error.kind == "InvalidState":
+        return ApiError(409, "The chat is in an invalid state.", error.reason)
+    return ApiError(409, "The chat is in no state for this.", error.reason)
+
+
+async def run_command(
+    gateway: TemporalGateway,
+    chat: ChatRecord,
+    name: Command,
+    argument: BaseModel | None = None,
+    *,
+    update_id: str,
+) -> Receipt:
+    """Send a command that has no draft, and wait for its receipt.
+
+    Raises:
+        ApiError: 409, the chat is in no state for it; 503, there was no answer in time.
+    """
+    try:
+        receipt = await gateway.command(chat, name, argument, update_id=update_id)
+    except CommandRejected as error:
+        raise rejection(error) from error
+    except Unavailable as error:
+        raise unavailable(
+            "No worker has answered in time.",
+            "The request may still be carried out. Look at the chat, then repeat it if need be.",
+        ) from error
+    if receipt.verdict is not Verdict.APPLIED:
+        raise ApiError(409, "The chat changed at the same time.", "Look at the chat, then repeat the request.")
+    return receipt

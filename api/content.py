@@ -1,0 +1,84 @@
+"""What a user may say: input parts checked and turned into stored form (spec api.md 3.2)."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from api.errors import ApiError, invalid
+from models.parts import FileReferencePart, TextPart, dump_part
+
+_LINE = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+class InputPart(BaseModel):
+    """One part of a message. Which fields count depends on `type`: `text` takes `text`; `file-reference`
+    takes `file_name` and, as a snippet of that file, `start_line`, `end_line` and `content`."""
+
+    type: str = Field(examples=["text"])
+    text: str = Field(default="", examples=["What time is it?"])
+    file_id: UUID | None = None
+    file_name: str = ""
+    start_line: _LINE = 0
+    end_line: _LINE = 0
+    content: str = ""
+
+
+def stored_content(parts: Sequence[InputPart]) -> list[dict[str, Any]]:
+    """The parts in stored form, in their order.
+
+    Raises:
+        ApiError: 400, a part breaks a rule; `validations` names it by its index.
+    """
+    if not parts:
+        raise invalid(("content", "Must hold at least one part."))
+    return [_stored_part(part, f"content[{index}]") for index, part in enumerate(parts)]
+
+
+def _stored_part(part: InputPart, path: str) -> dict[str, Any]:
+    match part.type.strip().lower():
+        case "text":
+            text = part.text.strip()
+            if not text:
+                raise invalid((f"{path}.text", "Must not be empty."))
+            return dump_part(TextPart(text=text))
+        case "file-reference":
+            if not part.file_name.strip():
+                raise invalid((f"{path}.file_name", "Must name the file."))
+            return dump_part(
+                FileReferencePart(
+                    file_name=part.file_name,
+                    start_line=part.start_line,
+                    end_line=part.end_line,
+                    content=part.content,
+                )
+            )
+        case "file":
+            raise _no_such_file(part, path)
+        case _:
+            raise invalid((f"{path}.type", 'Must be "text" or "file-reference".'))
+
+
+def _no_such_file(part: InputPart, path: str) -> ApiError:
+    if part.file_id is None:
+        return invalid((f"{path}.file_id", "Must be the id of an uploaded file."))
+    return invalid((f"{path}.file_id", f"There is no file {part.file_id}."))
+
+
+def provisional_title(content: Sequence[dict[str, Any]]) -> str:
+    """A title cut from the first words of a message."""
+    text = " ".join(part["text"] for part in content if part["type"] == "text")
+    if not text:
+        text = next((part["file_name"] for part in content if part["type"] == "file-reference"), "")
+    words = "".join(letter if letter.isprintable() else " " for letter in text[:_TITLE_SOURCE]).split()
+    if not words:
+        return "New Chat"
+    title = " ".join(words[:_TITLE_WORDS])
+    cut = len(words) > _TITLE_WORDS or len(title) > _TITLE_LENGTH or len(text) > _TITLE_SOURCE
+    return f"{title[: _TITLE_LENGTH - 1].rstrip()}…" if cut else title
+
+
+_TITLE_WORDS = 6
+_TITLE_LENGTH = 80
+_TITLE_SOURCE = 2_000

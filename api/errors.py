@@ -1,0 +1,133 @@
+"""What goes wrong at the doors, and how it is told: one JSON shape, whatever the cause."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+UNAVAILABLE_RETRY_SECONDS = 2
+
+
+class FieldError(BaseModel):
+    """One field that is not as it should be."""
+
+    field: str = Field(examples=["content[0].text"])
+    detail: str = Field(examples=["Must not be empty."])
+
+
+class ErrorBody(BaseModel):
+    """Every error of this API. Rely on the status and on `validations[].field`; texts may change."""
+
+    message: str = Field(examples=["The request is not valid."])
+    detail: str | None = Field(default=None, examples=["content[0].text: Must not be empty."])
+    validations: list[FieldError] | None = None
+
+
+class ApiError(Exception):
+    """An answer other than success.
+
+    Args:
+        status: HTTP status.
+        message: What is wrong, for people.
+        detail: What to do next, or where exactly it is.
+        validations: Pairs of field and what is wrong with it.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        detail: str | None = None,
+        *,
+        validations: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.detail = detail
+        self.validations = tuple(validations)
+        self.headers = dict(headers or {})
+
+    def response(self) -> Response:
+        body: dict[str, Any] = {"message": self.message}
+        if self.detail is not None:
+            body["detail"] = self.detail
+        if self.validations:
+            body["validations"] = [{"field": field, "detail": text} for field, text in self.validations]
+        return Response(orjson.dumps(body), self.status, self.headers, "application/json")
+
+
+def invalid(*validations: tuple[str, str], status: int = 400) -> ApiError:
+    """A request that breaks a rule. Each pair is a field and what was expected of it."""
+    first_field, first_text = validations[0]
+    return ApiError(
+        status, "The request is not valid.", f"{first_field}: {first_text}", validations=validations
+    )
+
+
+def unavailable(message: str, detail: str) -> ApiError:
+    """Something behind this door is away for now."""
+    return ApiError(503, message, detail, headers={"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)})
+
+
+def not_found(what: str) -> ApiError:
+    return ApiError(404, f"There is no such {what}, or it is not yours.")
+
+
+def field_path(location: Sequence[int | str]) -> str:
+    """`("body", "content", 0, "text")` as `content[0].text`."""
+    path = ""
+    for step in location[1:] if location and location[0] in _SOURCES else location:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        else:
+            path += f".{step}" if path else step
+    return path or str(location[0] if location else "body")
+
+
+_SOURCES = ("body", "query", "path", "header", "cookie")
+
+_STATUS_TEXTS = {
+    404: ("There is no such route.", "The routes are listed at /docs."),
+    405: ("This route does not take that method.", "The routes and their methods are listed at /docs."),
+    413: ("The request body is too large.", "At most 262144 bytes (256 KiB) are taken."),
+}
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every error of the framework in our shape. What nobody foresaw is `api.middleware`'s."""
+
+    async def ours(connection: HTTPConnection, error: Exception) -> Response:
+        assert isinstance(error, ApiError)
+        return error.response()
+
+    async def validation(connection: HTTPConnection, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return _validation_error(error).response()
+
+    async def framework(connection: HTTPConnection, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        message, detail = _STATUS_TEXTS.get(error.status_code, (error.detail, None))
+        return ApiError(error.status_code, message, detail, headers=error.headers).response()
+
+    app.add_exception_handler(ApiError, ours)
+    app.add_exception_handler(RequestValidationError, validation)
+    app.add_exception_handler(HTTPException, framework)
+
+
+def _validation_error(error: RequestValidationError) -> ApiError:
+    problems: Sequence[Any] = error.errors()
+    if problems and problems[0]["type"] == "json_invalid":
+        position = problems[0]["loc"][-1]
+        reason = problems[0].get("ctx", {}).get("error", "")
+        return ApiError(
+            400, "The request body is not JSON.", f"At character {position}: {reason or 'cannot be read'}."
+        )
+    return invalid(*[(field_path(problem["loc"]), f"{problem['msg']}.") for problem in problems])

@@ -1,0 +1,1 @@
+"""For those who run the API: is it up, can it work, how is it doing."""

@@ -1,0 +1,1 @@
+"""Messages of a chat: read and sent."""

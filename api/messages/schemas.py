@@ -1,0 +1,51 @@
+"""What the message routes take and give."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.content import InputPart
+from api.schemas import ChatMessage, QueuedMessage
+
+
+class SendChatMessage(BaseModel):
+    """A message for a chat."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"content": [{"type": "text", "text": "And in Lisbon?"}]}]}
+    )
+
+    content: list[InputPart]
+    model_config_id: UUID | None = Field(default=None, description="Absent: the one used last.")
+    busy_behavior: Literal["queue", "interrupt"] = Field(
+        default="queue", description="What to do when a turn is running: wait for its end, or stop it."
+    )
+    reasoning_effort: str | None = Field(default=None, deprecated="Not available in this version.")
+    mcp_server_ids: list[UUID] | None = Field(default=None, deprecated="Not available in this version.")
+    plan_mode: str | None = Field(default=None, deprecated="Not available in this version.")
+
+
+class SentMessage(BaseModel):
+    """What became of a message: it entered history, or it waits in the queue.
+
+    `messages` are all rows that entered history with it, for instance results of tool calls that its
+    arrival has closed, or an older message of the queue.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    message: ChatMessage | None = None
+    messages: list[ChatMessage] = Field(default_factory=list[ChatMessage])
+    queued_message: QueuedMessage | None = None
+    queued: bool
+
+
+class MessagePage(BaseModel):
+    """A page of history, and on the page without a cursor the queue."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    messages: list[ChatMessage]
+    queued_messages: list[QueuedMessage]
+    has_more: bool

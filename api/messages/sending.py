@@ -1,0 +1,87 @@
+"""The way of a message into a chat: stored as a draft, delivered by id, answered once.
+
+Whatever dies on the way, the draft ends as exactly one of delivered and withdrawn, and a repetition under
+the same key finds out which.
+"""
+
+from typing import Any
+
+from api.commands import rejection
+from api.errors import ApiError, unavailable
+from api.payloads import message_payload, queued_payload
+from api.services import Services
+from api.temporal_gateway import CommandRejected, Unavailable
+from models.store import drafts, messages
+from models.store.chats import ChatRecord
+from models.store.drafts import Answer, Draft
+from models.store.messages import QueuedRecord
+from models.turns import BusyBehavior, SendMessage, Verdict
+
+
+async def deliver(services: Services, chat: ChatRecord, draft: Draft, busy: BusyBehavior) -> Answer:
+    """See to it that a draft is placed, now or by an earlier delivery.
+
+    Raises:
+        ApiError: It was not, and will not be: 409, 429 or 503.
+    """
+    if draft.answer is not None:
+        return draft.answer
+    try:
+        receipt = await services.gateway.command(
+            chat,
+            "send_message",
+            SendMessage(draft_id=draft.id, busy_behavior=busy),
+            update_id=f"{draft.id}:{draft.delivery}",
+        )
+    except CommandRejected as error:
+        return await _answer_or(services, draft, rejection(error))
+    except Unavailable:
+        return await _answer_or(services, draft, _not_taken())
+    match receipt.verdict:
+        case Verdict.APPLIED:
+            return Answer(receipt.message_ids, receipt.queued_id)
+        case Verdict.QUEUE_FULL:
+            full = ApiError(
+                429,
+                "The queue of this chat is full.",
+                "Wait until a queued message has been answered, then repeat the request.",
+            )
+            return await _answer_or(services, draft, full)
+        case Verdict.WITHDRAWN | Verdict.STALE:
+            return await _answer_or(services, draft, _not_taken())
+
+
+async def _answer_or(services: Services, draft: Draft, error: ApiError) -> Answer:
+    """Withdraw a draft and raise, unless it was placed after all."""
+    if await drafts.withdraw(services.engine, draft.id):
+        raise error
+    answer = await drafts.read_answer(services.engine, draft.id)
+    if answer is None:  # another request with the same key has just revived it
+        raise error
+    return answer
+
+
+def _not_taken() -> ApiError:
+    return unavailable(
+        "No worker has taken the message in time.",
+        "It was not added to the chat. Repeat the request, with the same Idempotency-Key if it had one.",
+    )
+
+
+async def sent_payload(
+    services: Services, chat: ChatRecord, draft: Draft, content: list[dict[str, Any]], answer: Answer
+) -> dict[str, Any]:
+    """A `SentMessage`. The queue row may have moved on already, so it is told from its draft."""
+    rows = await messages.read_messages(services.engine, chat.id, answer.message_ids)
+    inserted = [message_payload(row) for row in rows]
+    payload: dict[str, Any] = {"queued": answer.queued_id is not None}
+    if inserted:
+        payload["messages"] = inserted
+    if answer.queued_id is not None:
+        model = draft.model_config_id or chat.last_model_config_id
+        payload["queued_message"] = queued_payload(
+            QueuedRecord(answer.queued_id, chat.id, content, model, draft.created_at)
+        )
+    elif inserted:
+        payload["message"] = inserted[-1]
+    return payload

@@ -1,0 +1,69 @@
+"""Rows as clients see them (spec api.md section 3). Fields that may be absent are left out when empty."""
+
+from typing import Any
+
+from models.parts import public_part
+from models.store.chats import ChatRecord
+from models.store.messages import MessageRecord, QueuedRecord
+
+
+def chat_payload(chat: ChatRecord) -> dict[str, Any]:
+    """A `Chat`."""
+    payload: dict[str, Any] = {
+        "id": chat.id,
+        "organization_id": chat.organization_id,
+        "owner_id": chat.owner_id,
+        "owner_username": chat.owner_username,
+        "root_chat_id": chat.id,
+        "last_model_config_id": chat.last_model_config_id,
+        "title": chat.title,
+        "status": chat.state.status,
+        "last_turn_summary": None,
+        "summary": None,
+        "created_at": chat.created_at,
+        "updated_at": chat.updated_at,
+        "archived": chat.state.archived,
+        "shared": False,
+        "pin_order": 0,
+        "mcp_server_ids": [],
+        "labels": chat.labels,
+        "has_unread": False,
+        "client_type": chat.client_type,
+        "children": [],
+    }
+    if chat.owner_name:
+        payload["owner_name"] = chat.owner_name
+    if chat.last_error is not None:
+        payload["last_error"] = chat.last_error
+    return payload
+
+
+def message_payload(message: MessageRecord) -> dict[str, Any]:
+    """A `ChatMessage`."""
+    payload: dict[str, Any] = {
+        "id": message.id,
+        "chat_id": message.chat_id,
+        "created_at": message.created_at,
+        "role": message.role,
+    }
+    if message.created_by is not None:
+        payload["created_by"] = message.created_by
+    if message.model_config_id is not None:
+        payload["model_config_id"] = message.model_config_id
+    if message.content:
+        payload["content"] = [public_part(part) for part in message.content]
+    usage = {name: count for name, count in (message.usage or {}).items() if count}
+    if usage:
+        payload["usage"] = usage
+    return payload
+
+
+def queued_payload(message: QueuedRecord) -> dict[str, Any]:
+    """A `ChatQueuedMessage`."""
+    return {
+        "id": message.id,
+        "chat_id": message.chat_id,
+        "model_config_id": message.model_config_id,
+        "content": [public_part(part) for part in message.content],
+        "created_at": message.created_at,
+    }

@@ -1,0 +1,104 @@
+"""Shapes that several routes share in their answers, for the OpenAPI document and the tests.
+
+Answers are built by `api.payloads`; a test holds the two together.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from api.errors import ErrorBody
+from models.failures import FailureKind
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ChatError(_Shape):
+    """Why a chat rests in `error`."""
+
+    message: str = Field(examples=["Anthropic is overloaded. Gave up after 25 attempts."])
+    detail: str | None = None
+    kind: FailureKind | None = None
+    provider: str | None = None
+    retryable: bool
+    status_code: int | None = None
+
+
+class Chat(_Shape):
+    """A chat. Fields without a value are absent, except those documented as required."""
+
+    id: UUID
+    organization_id: UUID
+    owner_id: UUID
+    owner_username: str | None = None
+    owner_name: str | None = None
+    root_chat_id: UUID | None = None
+    last_model_config_id: UUID
+    title: str = Field(examples=["What time is it?"])
+    status: Literal["waiting", "running", "error", "interrupting"]
+    last_error: ChatError | None = None
+    last_turn_summary: str | None
+    summary: str | None
+    created_at: datetime
+    updated_at: datetime
+    archived: bool
+    shared: bool
+    pin_order: int
+    mcp_server_ids: list[UUID]
+    labels: dict[str, str] = Field(examples=[{"project": "atlas"}])
+    has_unread: bool
+    client_type: Literal["ui", "api"]
+    children: list[Any]
+
+
+class MessagePart(_Shape):
+    """One part of a message, told apart by `type`; the other fields depend on it."""
+
+    type: Literal["text", "reasoning", "tool-call", "tool-result", "file-reference"]
+    text: str | None = Field(default=None, examples=["It is a quarter past ten."])
+    tool_call_id: str | None = None
+    tool_name: str | None = None
+    args: JsonValue = None
+    args_delta: str | None = Field(default=None, description="In streams only: more of the arguments.")
+    result: JsonValue = None
+    is_error: bool | None = None
+    file_name: str | None = None
+    start_line: int | None = None
+    end_line: int | None = None
+    content: str | None = None
+    created_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+class ChatMessage(_Shape):
+    """A message in history."""
+
+    id: int = Field(examples=[4711])
+    chat_id: UUID
+    created_by: UUID | None = None
+    model_config_id: UUID | None = None
+    created_at: datetime
+    role: Literal["system", "user", "assistant", "tool"]
+    content: list[MessagePart] = Field(default_factory=list[MessagePart])
+    usage: dict[str, int] | None = Field(
+        default=None, examples=[{"input_tokens": 1200, "output_tokens": 35, "total_tokens": 1235}]
+    )
+
+
+class QueuedMessage(_Shape):
+    """A message that waits for the running turn to end."""
+
+    id: int
+    chat_id: UUID
+    model_config_id: UUID | None = None
+    content: list[MessagePart]
+    created_at: datetime
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` entries of error answers."""
+    return {status: {"model": ErrorBody} for status in (401, *statuses)}

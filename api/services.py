@@ -1,0 +1,26 @@
+"""What the routes work with. Made once per process by `api.app`, reached through the connection."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.requests import HTTPConnection
+
+from api.auth.callers import CallerCache
+from api.streaming.hub import StreamHub
+from api.temporal_gateway import TemporalGateway
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    engine: AsyncEngine
+    redis: Redis
+    gateway: TemporalGateway
+    streams: StreamHub
+    callers: CallerCache
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """The services of the application this request or socket came to."""
+    return cast(Services, connection.app.state.services)

@@ -1,0 +1,233 @@
+"""The only holder of a Temporal client in the API: commands go out through here, and come back answered."""
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Any, Literal
+
+import structlog
+from pydantic import BaseModel
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from models.ids import chat_workflow_id
+from models.store.chats import ChatRecord
+from models.turns import ChatStart, Receipt
+from runtime import metrics
+
+Command = Literal["send_message", "interrupt", "set_archived"]
+
+_WORKFLOW = "ChatWorkflow"
+_START_TIMEOUT_SECONDS = 2.0
+_PAUSE_SECONDS = 0.1
+_POLLER_AGE_SECONDS = 75
+"""A worker asks for work at least every 60 s; one that has not for longer is gone."""
+
+_OWNER = SearchAttributeKey.for_keyword("PerdureOwner")
+_ORGANIZATION = SearchAttributeKey.for_keyword("PerdureOrganization")
+_STATUS = SearchAttributeKey.for_keyword("PerdureStatus")
+_MODEL = SearchAttributeKey.for_keyword("PerdureModel")
+_ROOT_CHAT = SearchAttributeKey.for_keyword("PerdureRootChat")
+
+log = structlog.get_logger("temporal_gateway")
+
+
+class Unavailable(Exception):
+    """Temporal is away, no worker takes the command, or nobody knows what became of it."""
+
+
+class CommandRejected(Exception):
+    """The chat's workflow refused a command. Nothing was changed.
+
+    Args:
+        kind: `TransitionNotAllowed` or `InvalidState`.
+        reason: Why, for people.
+    """
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+
+
+class TemporalGateway:
+    """Starts chats and sends them commands.
+
+    Args:
+        client: A lazy client, so that the API works while Temporal is away.
+        command_timeout_seconds: How long a command may wait for a worker.
+        idle_seconds: Given to workflows: rest this long, then complete.
+    """
+
+    def __init__(
+        self, client: Client, *, task_queue: str, command_timeout_seconds: float, idle_seconds: float
+    ) -> None:
+        self._client = client
+        self._task_queue = task_queue
+        self._command_timeout_seconds = command_timeout_seconds
+        self._idle_seconds = idle_seconds
+
+    async def start_chat(self, chat: ChatRecord) -> None:
+        """Make sure that a chat's workflow runs; a running one is left alone.
+
+        Raises:
+            Unavailable: It could not be started.
+        """
+        try:
+            async with asyncio.timeout(_START_TIMEOUT_SECONDS):
+                await self._client.start_workflow(
+                    _WORKFLOW,
+                    self._start(chat),
+                    **self._start_options(chat),
+                    rpc_timeout=timedelta(seconds=_START_TIMEOUT_SECONDS),
+                )
+        except WorkflowAlreadyStartedError:
+            return
+        except (RPCError, RuntimeError, TimeoutError) as error:
+            _reraise_if_cancelled()
+            raise Unavailable(f"the workflow could not be started: {error}") from error
+
+    async def command(
+        self, chat: ChatRecord, name: Command, argument: BaseModel | None = None, *, update_id: str
+    ) -> Receipt:
+        """Send a command to a chat's workflow, starting that if need be, and wait for the answer.
+
+        What fails within the time is tried again under the same id, which makes the repetition harmless.
+
+        Raises:
+            CommandRejected: The chat is in no state for it.
+            Unavailable: There is no answer; the command may or may not be carried out yet.
+        """
+        began = time.perf_counter()
+        outcome = "unavailable"
+        try:
+            receipt = await self._within_timeout(chat, name, argument, update_id)
+            outcome = receipt.verdict.value
+            return receipt
+        except CommandRejected:
+            outcome = "rejected"
+            raise
+        finally:
+            metrics.COMMANDS.labels(name, outcome).inc()
+            metrics.COMMAND_SECONDS.labels(name).observe(time.perf_counter() - began)
+
+    async def ping(self) -> None:
+        """Ask the server whether it is there.
+
+        Raises:
+            Unavailable: It is not.
+        """
+        await self._describe_task_queue()
+
+    async def has_worker(self) -> bool:
+        """Whether a worker takes chats from the task queue.
+
+        Raises:
+            Unavailable: The server does not say.
+        """
+        pollers = (await self._describe_task_queue()).pollers
+        oldest = time.time() - _POLLER_AGE_SECONDS
+        return any(poller.last_access_time.ToSeconds() > oldest for poller in pollers)
+
+    async def _within_timeout(
+        self, chat: ChatRecord, name: Command, argument: BaseModel | None, update_id: str
+    ) -> Receipt:
+        deadline = time.monotonic() + self._command_timeout_seconds
+        pause = _PAUSE_SECONDS
+        while True:
+            remaining = deadline - time.monotonic()
+            try:
+                async with asyncio.timeout(remaining):
+                    return await self._update(chat, name, argument, update_id, remaining)
+            except (RPCError, RuntimeError, TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+                # the SDK turns the cancellation of this task into an error like any other
+                _reraise_if_cancelled()
+                if time.monotonic() + pause >= deadline:
+                    log.warning("command without answer", command=name, error=str(error))
+                    raise Unavailable(str(error)) from error
+            except WorkflowUpdateFailedError as error:
+                _raise_if_rejected(error)
+                if time.monotonic() + pause >= deadline:
+                    log.error("command failed", command=name, error=str(error.cause))
+                    raise Unavailable(str(error.cause)) from error
+            await asyncio.sleep(pause)
+            pause *= 2
+
+    async def _update(
+        self, chat: ChatRecord, name: Command, argument: BaseModel | None, update_id: str, seconds: float
+    ) -> Receipt:
+        start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            _WORKFLOW, self._start(chat), **self._start_options(chat)
+        )
+        return await self._client.execute_update_with_start_workflow(
+            name,
+            args=[] if argument is None else [argument],
+            start_workflow_operation=start,
+            id=update_id,
+            result_type=Receipt,
+            rpc_timeout=timedelta(seconds=seconds),
+        )
+
+    def _start(self, chat: ChatRecord) -> ChatStart:
+        return ChatStart(chat_id=chat.id, state=chat.state, idle_seconds=self._idle_seconds)
+
+    def _start_options(self, chat: ChatRecord) -> dict[str, Any]:
+        """Ids and names of models only: what is here can be read by everybody who operates Temporal."""
+        return {
+            "id": chat_workflow_id(chat.id),
+            "task_queue": self._task_queue,
+            "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
+            "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            "static_summary": f"Chat with {chat.model}",
+            "search_attributes": TypedSearchAttributes(
+                [
+                    SearchAttributePair(_OWNER, str(chat.owner_id)),
+                    SearchAttributePair(_ORGANIZATION, str(chat.organization_id)),
+                    SearchAttributePair(_STATUS, chat.state.status.value),
+                    SearchAttributePair(_MODEL, chat.model),
+                    SearchAttributePair(_ROOT_CHAT, str(chat.id)),
+                ]
+            ),
+        }
+
+    async def _describe_task_queue(self) -> Any:
+        request = DescribeTaskQueueRequest(
+            namespace=self._client.namespace,
+            task_queue=TaskQueue(name=self._task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+        try:
+            return await self._client.workflow_service.describe_task_queue(
+                request, timeout=timedelta(seconds=1)
+            )
+        except (RPCError, RuntimeError) as error:
+            _reraise_if_cancelled()
+            raise Unavailable(str(error)) from error
+
+
+def _raise_if_rejected(error: WorkflowUpdateFailedError) -> None:
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type in ("TransitionNotAllowed", "InvalidState"):
+        raise CommandRejected(cause.type, cause.message) from error
+
+
+def _reraise_if_cancelled() -> None:
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

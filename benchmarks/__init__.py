@@ -1,0 +1,1 @@
+"""Benchmarks: what a turn costs, beside a baseline measured in the same run."""

@@ -1,0 +1,8 @@
+"""Names by which the parts of the system find each other."""
+
+from uuid import UUID
+
+
+def chat_workflow_id(chat_id: UUID) -> str:
+    """The Temporal workflow that moves a chat."""
+    return f"chat-{chat_id}"

@@ -1,0 +1,275 @@
+"""Chats as their owner sees them, and the looking after of those in motion.
+
+What a caller may see is decided here and nowhere else: every query for a person takes the caller, and
+`_seen_by` is the only place that turns one into a condition.
+"""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, RowMapping, Select, func, insert, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from models.chat_state import ChatState, ChatStatus
+from models.parts import CONTENT_VERSION
+from models.store.accounts import Caller
+from models.store.bundle import state_of
+from models.store.reading import reading
+from models.store.tables import chats, messages, model_configs, users
+
+_SWEEP_LOCK = 0x50455253
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRecord:
+    """A chat with the names of what it refers to. `model_enabled`: its last model may still be used."""
+
+    id: UUID
+    organization_id: UUID
+    owner_id: UUID
+    owner_username: str
+    owner_name: str
+    model: str
+    model_enabled: bool
+    last_model_config_id: UUID
+    title: str
+    client_type: str
+    labels: dict[str, str]
+    last_error: dict[str, Any] | None
+    created_at: datetime
+    updated_at: datetime
+    request_hash: str | None
+    state: ChatState
+
+
+@dataclass(frozen=True, slots=True)
+class NewChat:
+    """A chat about to be made. `content` is the first message, in stored form."""
+
+    content: list[dict[str, Any]]
+    model_config_id: UUID
+    title: str
+    client_type: str
+    labels: dict[str, str]
+    system_prompts: Sequence[str]
+    idempotency_key: str | None
+    request_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatFilter:
+    """Which chats to list. `title` is a substring, each of `labels` must match."""
+
+    archived: bool = False
+    title: str | None = None
+    labels: Sequence[tuple[str, str]] = field(default_factory=tuple[tuple[str, str], ...])
+
+
+_STATE_COLUMNS = (
+    chats.c.status,
+    chats.c.archived,
+    chats.c.queued,
+    chats.c.turn,
+    chats.c.step,
+    chats.c.open_calls,
+    chats.c.turn_ended,
+    chats.c.snapshot_version,
+)
+
+
+def _seen_by(caller: Caller) -> ColumnElement[bool]:
+    return chats.c.owner_id == caller.user_id
+
+
+def _select_chats() -> Select[Any]:
+    return (
+        select(
+            chats.c.id,
+            chats.c.organization_id,
+            chats.c.owner_id,
+            users.c.username.label("owner_username"),
+            users.c.name.label("owner_name"),
+            model_configs.c.model,
+            model_configs.c.enabled.label("model_enabled"),
+            chats.c.last_model_config_id,
+            chats.c.title,
+            chats.c.client_type,
+            chats.c.labels,
+            chats.c.last_error,
+            chats.c.created_at,
+            chats.c.updated_at,
+            chats.c.request_hash,
+            *_STATE_COLUMNS,
+        )
+        .join(users, users.c.id == chats.c.owner_id)
+        .join(model_configs, model_configs.c.id == chats.c.last_model_config_id)
+    )
+
+
+def _record(row: RowMapping) -> ChatRecord:
+    own = {name: row[name] for name in ChatRecord.__dataclass_fields__ if name != "state"}
+    return ChatRecord(**own, state=state_of(row))
+
+
+async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> ChatRecord:
+    """Make a chat that runs its first turn, or find the one made earlier under the caller's same key.
+
+    The caller compares `request_hash` with the one of the chat returned.
+    """
+    async with engine.begin() as conn:
+        inserted = await conn.execute(
+            upsert(chats)
+            .values(
+                id=uuid4(),
+                organization_id=caller.organization_id,
+                owner_id=caller.user_id,
+                status=ChatStatus.RUNNING,
+                history_version=1,
+                title=new.title,
+                client_type=new.client_type,
+                labels=new.labels,
+                last_model_config_id=new.model_config_id,
+                idempotency_key=new.idempotency_key,
+                request_hash=new.request_hash,
+            )
+            .on_conflict_do_nothing(constraint="chats_idempotency_key")
+            .returning(chats.c.id)
+        )
+        chat_id = inserted.scalar_one_or_none()
+        if chat_id is not None:
+            await conn.execute(insert(messages).values(_first_messages(chat_id, caller, new)))
+            which = chats.c.id == chat_id
+        else:
+            which = chats.c.idempotency_key == new.idempotency_key
+        result = await conn.execute(_select_chats().where(_seen_by(caller), which))
+        return _record(result.mappings().one())
+
+
+def _first_messages(chat_id: UUID, caller: Caller, new: NewChat) -> list[dict[str, Any]]:
+    shared = {"chat_id": chat_id, "content_version": CONTENT_VERSION, "revision": 1, "turn": 1, "step": 0}
+    system = [
+        {
+            **shared,
+            "role": "system",
+            "visibility": "model",
+            "content": [{"type": "text", "text": prompt}],
+            "created_by": None,
+            "model_config_id": None,
+        }
+        for prompt in new.system_prompts
+    ]
+    user = {
+        **shared,
+        "role": "user",
+        "visibility": "both",
+        "content": new.content,
+        "created_by": caller.user_id,
+        "model_config_id": new.model_config_id,
+    }
+    return [*system, user]
+
+
+async def find_chat(engine: AsyncEngine, caller: Caller, chat_id: UUID) -> ChatRecord | None:
+    """One chat; None if the caller has none with this id."""
+    async with reading(engine) as conn:
+        result = await conn.execute(_select_chats().where(_seen_by(caller), chats.c.id == chat_id))
+        row = result.mappings().one_or_none()
+    return None if row is None else _record(row)
+
+
+async def list_chats(
+    engine: AsyncEngine,
+    caller: Caller,
+    wanted: ChatFilter,
+    *,
+    after_id: UUID | None,
+    limit: int,
+    offset: int,
+) -> list[ChatRecord] | None:
+    """The caller's chats, last changed first.
+
+    Args:
+        after_id: Resume strictly after this chat of the caller's.
+
+    Returns:
+        The page; None if there is no chat `after_id`.
+    """
+    query = (
+        _select_chats()
+        .where(_seen_by(caller), chats.c.archived.is_(wanted.archived))
+        .order_by(chats.c.updated_at.desc(), chats.c.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    if wanted.title is not None:
+        query = query.where(chats.c.title.icontains(wanted.title, autoescape=True))
+    for key, value in wanted.labels:
+        query = query.where(chats.c.labels.contains({key: value}))
+    async with reading(engine) as conn:
+        if after_id is not None:
+            found = await conn.execute(
+                select(chats.c.updated_at).where(_seen_by(caller), chats.c.id == after_id)
+            )
+            updated_at = found.scalar_one_or_none()
+            if updated_at is None:
+                return None
+            query = query.where(tuple_(chats.c.updated_at, chats.c.id) < tuple_(updated_at, after_id))
+        result = await conn.execute(query)
+        return [_record(row) for row in result.mappings()]
+
+
+async def edit_metadata(
+    engine: AsyncEngine, caller: Caller, chat_id: UUID, *, title: str | None, labels: dict[str, str] | None
+) -> None:
+    """Change what never decides a transition. A new title leaves `updated_at` alone, so a renamed chat
+    keeps its place in the list."""
+    changes: dict[str, Any] = {}
+    if title is not None:
+        changes["title"] = title
+    if labels is not None:
+        changes |= {"labels": labels, "updated_at": func.now()}
+    if changes:
+        async with reading(engine) as conn:
+            await conn.execute(update(chats).where(_seen_by(caller), chats.c.id == chat_id).values(**changes))
+
+
+async def read_versions(engine: AsyncEngine, chat_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Snapshot versions of these chats."""
+    async with reading(engine) as conn:
+        result = await conn.execute(
+            select(chats.c.id, chats.c.snapshot_version).where(chats.c.id.in_(chat_ids))
+        )
+        return {row.id: row.snapshot_version for row in result}
+
+
+@asynccontextmanager
+async def sweep_lock(engine: AsyncEngine) -> AsyncIterator[AsyncConnection | None]:
+    """A transaction that only one process has at a time; None where another has it."""
+    async with engine.begin() as conn:
+        held = await conn.scalar(select(func.pg_try_advisory_xact_lock(_SWEEP_LOCK)))
+        yield conn if held else None
+
+
+async def read_unmoved(
+    conn: AsyncConnection, age_seconds: float, *, after: tuple[datetime, UUID] | None, limit: int
+) -> list[ChatRecord]:
+    """Chats in motion that nothing has touched for this long, longest first: of every owner, because
+    this is for the sweeper and no person."""
+    query = (
+        _select_chats()
+        .where(
+            chats.c.status.in_([ChatStatus.RUNNING, ChatStatus.INTERRUPTING]),
+            chats.c.updated_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, age_seconds),
+        )
+        .order_by(chats.c.updated_at, chats.c.id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(chats.c.updated_at, chats.c.id) > tuple_(*after))
+    result = await conn.execute(query)
+    return [_record(row) for row in result.mappings()]

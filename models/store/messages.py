@@ -1,0 +1,112 @@
+"""Reads of history and queue, as clients see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from models.store.reading import reading
+from models.store.tables import messages, queued_messages
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecord:
+    """One row of history. `content` holds parts in stored form."""
+
+    id: int
+    chat_id: UUID
+    role: str
+    content: list[dict[str, Any]]
+    created_by: UUID | None
+    model_config_id: UUID | None
+    usage: dict[str, int] | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRecord:
+    """One message that waits for the running turn to end."""
+
+    id: int
+    chat_id: UUID
+    content: list[dict[str, Any]]
+    model_config_id: UUID
+    created_at: datetime
+
+
+MESSAGE_COLUMNS = (
+    messages.c.id,
+    messages.c.chat_id,
+    messages.c.role,
+    messages.c.content,
+    messages.c.created_by,
+    messages.c.model_config_id,
+    messages.c.usage,
+    messages.c.created_at,
+)
+
+PUBLIC: tuple[ColumnElement[bool], ...] = (messages.c.deleted.is_(False), messages.c.visibility != "model")
+"""What may leave the server: neither deleted rows nor those meant for the model alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Messages in the order asked for. `has_more`: there are others further in that direction."""
+
+    messages: list[MessageRecord]
+    has_more: bool
+
+
+async def read_page(
+    engine: AsyncEngine, chat_id: UUID, *, before_id: int | None, after_id: int | None, limit: int
+) -> Page:
+    """Visible history, newest first; oldest first when only `after_id` is given, so that a reader who
+    follows a chat misses nothing of a burst longer than the page."""
+    oldest_first = after_id is not None and before_id is None
+    query = (
+        select(*MESSAGE_COLUMNS)
+        .where(messages.c.chat_id == chat_id, *PUBLIC)
+        .order_by(messages.c.id if oldest_first else messages.c.id.desc())
+        .limit(limit + 1)
+    )
+    if before_id is not None:
+        query = query.where(messages.c.id < before_id)
+    if after_id is not None:
+        query = query.where(messages.c.id > after_id)
+    async with reading(engine) as conn:
+        rows = [MessageRecord(*row) for row in await conn.execute(query)]
+    return Page(rows[:limit], len(rows) > limit)
+
+
+async def read_messages(engine: AsyncEngine, chat_id: UUID, ids: Sequence[int]) -> list[MessageRecord]:
+    """These rows, oldest first."""
+    if not ids:
+        return []
+    async with reading(engine) as conn:
+        result = await conn.execute(
+            select(*MESSAGE_COLUMNS)
+            .where(messages.c.chat_id == chat_id, messages.c.id.in_(ids), *PUBLIC)
+            .order_by(messages.c.id)
+        )
+        return [MessageRecord(*row) for row in result]
+
+
+async def read_queue(engine: AsyncEngine, chat_id: UUID) -> list[QueuedRecord]:
+    """The queue, next first."""
+    async with reading(engine) as conn:
+        result = await conn.execute(
+            select(
+                queued_messages.c.id,
+                queued_messages.c.chat_id,
+                queued_messages.c.content,
+                queued_messages.c.model_config_id,
+                queued_messages.c.created_at,
+            )
+            .where(queued_messages.c.chat_id == chat_id)
+            .order_by(queued_messages.c.id)
+        )
+        return [QueuedRecord(*row) for row in result]

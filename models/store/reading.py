@@ -1,0 +1,10 @@
+"""Reads of one statement: no BEGIN, no ROLLBACK, one round trip instead of three."""
+
+from contextlib import AbstractAsyncContextManager
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+
+def reading(engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
+    """A connection on which every statement stands alone and sees the newest committed rows."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT").connect()

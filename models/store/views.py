@@ -1,0 +1,81 @@
+"""What a stream shows of a chat's rows, from some version on."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from models.chat_state import ChatStatus
+from models.store.messages import MESSAGE_COLUMNS, PUBLIC, MessageRecord, QueuedRecord, read_queue
+from models.store.reading import reading
+from models.store.tables import chats, messages
+
+_CHAT_COLUMNS = (
+    chats.c.status,
+    chats.c.snapshot_version,
+    chats.c.history_version,
+    chats.c.queue_version,
+    chats.c.retry_state_version,
+    chats.c.generation_attempt,
+    chats.c.last_error,
+    chats.c.retry_state,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatView:
+    """A chat at `snapshot_version`: its counters, and the rows that were asked for.
+
+    `messages` pairs each row with its revision. `queue` is None where the queue version is the one the
+    reader knows.
+    """
+
+    status: ChatStatus
+    snapshot_version: int
+    history_version: int
+    queue_version: int
+    retry_state_version: int
+    generation_attempt: int
+    last_error: dict[str, Any] | None
+    retry_state: dict[str, Any] | None
+    messages: list[tuple[int, MessageRecord]]
+    queue: list[QueuedRecord] | None
+
+
+async def read_view(
+    engine: AsyncEngine, chat_id: UUID, *, since_revision: int, queue_version: int, after_id: int | None = None
+) -> ChatView | None:
+    """Read a chat in one statement, so that counters and messages belong together.
+
+    The queue, read where it changed, may be newer than the counters; its next change brings it again.
+
+    Args:
+        since_revision: History version the reader knows; messages of later revisions are read.
+        queue_version: Queue version the reader knows.
+        after_id: Read messages of higher ids, too, whatever their revision.
+    """
+    wanted = messages.c.revision > since_revision
+    if after_id is not None:
+        wanted = or_(wanted, messages.c.id > after_id)
+    joined = chats.outerjoin(messages, and_(messages.c.chat_id == chats.c.id, wanted, *PUBLIC))
+    query = (
+        select(*_CHAT_COLUMNS, messages.c.revision, *MESSAGE_COLUMNS)
+        .select_from(joined)
+        .where(chats.c.id == chat_id)
+        .order_by(messages.c.id)
+    )
+    async with reading(engine) as conn:
+        rows = (await conn.execute(query)).all()
+    if not rows:
+        return None
+    status, *counters_and_payloads = rows[0][: len(_CHAT_COLUMNS)]
+    found = [row[len(_CHAT_COLUMNS) :] for row in rows]
+    changed = rows[0].queue_version > queue_version
+    return ChatView(
+        ChatStatus(status),
+        *counters_and_payloads,
+        messages=[(revision, MessageRecord(*rest)) for revision, *rest in found if revision is not None],
+        queue=await read_queue(engine, chat_id) if changed else None,
+    )

@@ -1,0 +1,62 @@
+"""What Postgres says, asked directly."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+
+class Rows:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+
+    async def ask(self, sql: str, **values: Any) -> list[Any]:
+        async with self.engine.connect() as conn:
+            return list((await conn.execute(text(sql), values)).all())
+
+    async def first_user(self) -> Any:
+        return (await self.ask("SELECT id, organization_id FROM users ORDER BY created_at LIMIT 1"))[0]
+
+    async def until(self, sql: str, *, seconds: float = 20, **values: Any) -> list[Any]:
+        """Ask until there is an answer with rows."""
+        return await until(lambda: self.ask(sql, **values), seconds)
+
+    async def sound(self, chat: str) -> None:
+        """The invariants every chat at rest keeps, whatever happened to it."""
+        (row,) = await self.ask("SELECT * FROM chats WHERE id = :chat", chat=chat)
+        assert row.status in ("waiting", "error")
+        assert row.open_calls == []
+        assert (row.status == "error") == (row.last_error is not None)
+        waiting = await self.ask("SELECT 1 FROM queued_messages WHERE chat_id = :chat", chat=chat)
+        assert row.queued == len(waiting)
+        doubled = await self.ask(
+            "SELECT turn, step FROM messages WHERE chat_id = :chat AND role = 'assistant'"
+            " GROUP BY turn, step HAVING count(*) > 1",
+            chat=chat,
+        )
+        assert doubled == []
+        history = await self.ask(
+            "SELECT role, content FROM messages WHERE chat_id = :chat AND NOT deleted ORDER BY id", chat=chat
+        )
+        open_calls: list[str] = []
+        for message in history:
+            if message.role == "user":
+                assert open_calls == [], "a call without a result before a user message"
+            for part in message.content:
+                if part["type"] == "tool-call":
+                    open_calls.append(part["tool_call_id"])
+                elif part["type"] == "tool-result":
+                    open_calls.remove(part["tool_call_id"])
+        assert open_calls == []
+
+
+async def until(ask: Callable[[], Awaitable[list[Any]]], seconds: float = 20) -> list[Any]:
+    """Repeat a question that no event answers (another process's rows, a port) until it has an answer."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = await ask()
+            if found:
+                return found
+            await asyncio.sleep(0.02)

@@ -1,0 +1,127 @@
+"""A chat put straight into any state, on real rows."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from models.chat_state import StateName
+from models.store.bundle import read_state
+from models.store.tables import (
+    chats,
+    drafts,
+    messages,
+    queued_messages,
+    users,
+)
+from models.store.transitions import commit_transition
+from models.turns import Commit, Receipt
+from workflows.chat.events import Event
+from workflows.chat.machine import decide
+
+ROWS = {
+    StateName.W: ("waiting", 0, False),
+    StateName.E0: ("error", 0, False),
+    StateName.E1: ("error", 2, False),
+    StateName.R0: ("running", 0, False),
+    StateName.R1: ("running", 2, False),
+    StateName.I0: ("interrupting", 0, False),
+    StateName.I1: ("interrupting", 2, False),
+    StateName.XW: ("waiting", 0, True),
+    StateName.XE0: ("error", 0, True),
+    StateName.XE1: ("error", 2, True),
+}
+
+
+@dataclass
+class ChatRows:
+    """A chat put straight into a state, with one open tool call, as a crash might leave it."""
+
+    engine: AsyncEngine
+    owner: UUID
+    model: UUID
+    chat: UUID = field(default_factory=uuid4)
+
+    async def write(self, name: StateName, *, queued: int | None = None, open_calls: bool = True) -> None:
+        status, backlog, archived = ROWS[name]
+        backlog = backlog if queued is None else queued
+        async with self.engine.begin() as conn:
+            organization = (
+                await conn.execute(select(users.c.organization_id).where(users.c.id == self.owner))
+            ).scalar_one()
+            await conn.execute(
+                insert(chats).values(
+                    id=self.chat,
+                    organization_id=organization,
+                    owner_id=self.owner,
+                    status=status,
+                    archived=archived,
+                    queued=backlog,
+                    turn=3,
+                    step=1,
+                    title="t",
+                    open_calls=[{"id": "call_1", "name": "current_time"}] if open_calls else [],
+                    snapshot_version=10,
+                    history_version=9,
+                    queue_version=8,
+                    generation_attempt=2,
+                    last_error={"message": "earlier", "retryable": False} if "error" in status else None,
+                    last_model_config_id=self.model,
+                )
+            )
+            for number in range(backlog):
+                await conn.execute(
+                    insert(queued_messages).values(
+                        chat_id=self.chat,
+                        content=[{"type": "text", "text": f"queued {number}"}],
+                        content_version=1,
+                        created_by=self.owner,
+                        model_config_id=self.model,
+                    )
+                )
+
+    async def draft(self, text: str = "hello") -> UUID:
+        draft = uuid4()
+        async with self.engine.begin() as conn:
+            await conn.execute(
+                insert(drafts).values(
+                    id=draft,
+                    chat_id=self.chat,
+                    created_by=self.owner,
+                    request_hash="h",
+                    content=[{"type": "text", "text": text}],
+                )
+            )
+        return draft
+
+    async def commit(self, event: Event, command_id: str = "command") -> Receipt:
+        write = decide(await read_state(self.engine, self.chat), event)
+        return await commit_transition(
+            self.engine, Commit(chat_id=self.chat, command_id=command_id, write=write)
+        )
+
+    async def row(self) -> Any:
+        async with self.engine.connect() as conn:
+            return (await conn.execute(select(chats).where(chats.c.id == self.chat))).mappings().one()
+
+    async def texts(self) -> list[str]:
+        async with self.engine.connect() as conn:
+            found = await conn.execute(
+                select(messages.c.role, messages.c.content)
+                .where(messages.c.chat_id == self.chat)
+                .order_by(messages.c.id)
+            )
+            return [
+                row.content[0].get("text") or f"{row.role} {row.content[0]['tool_call_id']}" for row in found
+            ]
+
+    async def waiting(self) -> list[str]:
+        async with self.engine.connect() as conn:
+            found = await conn.execute(
+                select(queued_messages.c.content)
+                .where(queued_messages.c.chat_id == self.chat)
+                .order_by(queued_messages.c.id)
+            )
+            return [row.content[0]["text"] for row in found]
