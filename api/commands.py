@@ -38,5 +38,7 @@ async def run_command(
             "The request may still be carried out. Look at the chat, then repeat it if need be.",
         ) from error
     if receipt.verdict is not Verdict.APPLIED:
-        raise ApiError(409, "The chat changed at the same time.", "Look at the chat, then repeat the request.")
+        raise ApiError(
+            409, "The chat changed at the same time.", "Look at the chat, then repeat the request."
+        )
     return receipt

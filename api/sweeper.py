@@ -55,8 +55,7 @@ class Sweeper:
                 return
             withdrawn = await drafts.withdraw_older(conn, self._age_seconds)
             metrics.SWEPT.labels("draft").inc(withdrawn)
-            # committed at once: a door that wants to answer for one of these drafts must not wait
-            await conn.commit()
+        # a transaction of its own: a door that wants to answer for one of these drafts must not wait
         async with chats.sweep_lock(self._engine) as conn:
             if conn is None:
                 return

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import structlog
 from pydantic import BaseModel
@@ -175,7 +175,8 @@ class TemporalGateway:
         start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             _WORKFLOW, self._start(chat), **self._start_options(chat)
         )
-        return await self._client.execute_update_with_start_workflow(
+        client = cast(Any, self._client)  # pyright cannot tell the overloads of this method apart
+        return await client.execute_update_with_start_workflow(
             name,
             args=[] if argument is None else [argument],
             start_workflow_operation=start,

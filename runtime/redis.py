@@ -1,5 +1,8 @@
 """Clients of Redis (or Valkey). Nothing may ever wait long for it: it holds only the live view."""
 
+from collections.abc import Callable
+from typing import Any, cast
+
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -13,13 +16,11 @@ def open_redis(redis_url: str, *, max_connections: int = 50) -> Redis:
     A command fails within about a second when the server is away. It is tried a second time, at once,
     because a pooled connection may have died with a server that is up again.
     """
-    return Redis.from_url(
+    return _open(
         redis_url,
-        socket_connect_timeout=_COMMAND_TIMEOUT_SECONDS,
         socket_timeout=_COMMAND_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 1),
         max_connections=max_connections,
-        protocol=2,
     )
 
 
@@ -28,12 +29,29 @@ def open_blocking_redis(redis_url: str, *, block_seconds: float) -> Redis:
 
     It never repeats anything by itself, so that its owner sees every interruption.
     """
-    return Redis.from_url(
+    return _open(
         redis_url,
-        socket_connect_timeout=_COMMAND_TIMEOUT_SECONDS,
         socket_timeout=block_seconds + 2.0,
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 0),
         max_connections=2,
+    )
+
+
+async def ping(redis: Redis) -> None:
+    """Ask the server whether it is there.
+
+    Raises:
+        redis.exceptions.RedisError: It is not.
+    """
+    await cast(Any, redis).ping()
+
+
+def _open(redis_url: str, **options: Any) -> Redis:
+    connect: Callable[..., Redis] = cast(Any, Redis).from_url  # the library leaves its keywords untyped
+    return connect(
+        redis_url,
+        socket_connect_timeout=_COMMAND_TIMEOUT_SECONDS,
         protocol=2,
+        **options,
     )

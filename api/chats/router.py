@@ -120,7 +120,9 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
 async def list_chats(
     request: Request,
     caller: CurrentCaller,
-    q: Annotated[str, Query(description='Terms `title:…` and `archived:true`; quote values with spaces.')] = "",
+    q: Annotated[
+        str, Query(description="Terms `title:…` and `archived:true`; quote values with spaces.")
+    ] = "",
     label: Annotated[list[str] | None, Query(description="`key:value`; may be repeated.")] = None,
     after_id: Annotated[UUID | None, Query(description="Resume after this chat.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -140,9 +142,7 @@ async def list_chats(
     return json_answer([chat_payload(chat) for chat in found])
 
 
-@router.get(
-    "/chats/{chat}", operation_id="getChat", responses={200: {"model": Chat}, **errors(400, 404)}
-)
+@router.get("/chats/{chat}", operation_id="getChat", responses={200: {"model": Chat}, **errors(400, 404)})
 async def get_chat(chat: CurrentChat) -> Response:
     """One chat."""
     return json_answer(chat_payload(chat))
@@ -189,9 +189,7 @@ def _checked_title(title: str) -> str:
 async def interrupt_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -> Response:
     """Stop the running turn. What the model has said so far is kept; it appears as a message shortly."""
     services = services_of(request)
-    receipt = await run_command(
-        services.gateway, chat, "interrupt", update_id=f"interrupt:{uuid4()}"
-    )
+    receipt = await run_command(services.gateway, chat, "interrupt", update_id=f"interrupt:{uuid4()}")
     now = await chats.find_chat(services.engine, caller, chat.id)
     if now is None:
         raise not_found("chat")

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from api.requests import json_answer
 from api.services import Services, services_of
 from api.temporal_gateway import Unavailable
+from runtime.redis import ping
 
 router = APIRouter(tags=["operation"])
 
@@ -48,7 +49,7 @@ async def readyz(request: Request) -> Response:
     names = ("postgres", "redis", "temporal", "worker")
     outcomes = await asyncio.gather(
         _outcome(_postgres(services)),
-        _outcome(services.redis.ping()),
+        _outcome(ping(services.redis)),
         _outcome(services.gateway.ping()),
         _outcome(_worker(services)),
     )

@@ -38,7 +38,9 @@ async def find_caller(engine: AsyncEngine, secret: str) -> tuple[Caller, datetim
     """The user a token belongs to, and when the token expires; None if there is no such valid token."""
     async with reading(engine) as conn:
         result = await conn.execute(
-            select(users.c.id, users.c.organization_id, users.c.username, users.c.name, api_tokens.c.expires_at)
+            select(
+                users.c.id, users.c.organization_id, users.c.username, users.c.name, api_tokens.c.expires_at
+            )
             .join(api_tokens, api_tokens.c.user_id == users.c.id)
             .where(
                 api_tokens.c.secret_hash == hash_secret(secret),

@@ -71,5 +71,7 @@ async def ensure_models(engine: AsyncEngine, organization_id: UUID, offered: Seq
         if default in {model.provider for model in offered}:
             return
         here = model_configs.c.organization_id == organization_id
-        await conn.execute(update(model_configs).where(here, model_configs.c.is_default).values(is_default=False))
+        await conn.execute(
+            update(model_configs).where(here, model_configs.c.is_default).values(is_default=False)
+        )
         await conn.execute(update(model_configs).where(model_configs.c.id == ids[0]).values(is_default=True))

@@ -4,14 +4,27 @@ What a caller may see is decided here and nowhere else: every query for a person
 `_seen_by` is the only place that turns one into a condition.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, RowMapping, Select, func, insert, select, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    RowMapping,
+    Select,
+    Uuid,
+    any_,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -86,7 +99,7 @@ def _seen_by(caller: Caller) -> ColumnElement[bool]:
     return chats.c.owner_id == caller.user_id
 
 
-def _select_chats() -> Select[Any]:
+def _select_chats() -> Select[*tuple[Any, ...]]:
     return (
         select(
             chats.c.id,
@@ -242,13 +255,15 @@ async def read_versions(engine: AsyncEngine, chat_ids: Collection[UUID]) -> dict
     """Snapshot versions of these chats."""
     async with reading(engine) as conn:
         result = await conn.execute(
-            select(chats.c.id, chats.c.snapshot_version).where(chats.c.id.in_(chat_ids))
+            select(chats.c.id, chats.c.snapshot_version).where(
+                chats.c.id == any_(literal(list(chat_ids), ARRAY(Uuid)))
+            )
         )
         return {row.id: row.snapshot_version for row in result}
 
 
 @asynccontextmanager
-async def sweep_lock(engine: AsyncEngine) -> AsyncIterator[AsyncConnection | None]:
+async def sweep_lock(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection | None]:
     """A transaction that only one process has at a time; None where another has it."""
     async with engine.begin() as conn:
         held = await conn.scalar(select(func.pg_try_advisory_xact_lock(_SWEEP_LOCK)))

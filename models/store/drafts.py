@@ -94,7 +94,9 @@ async def withdraw(engine: AsyncEngine, draft_id: UUID) -> bool:
     """
     async with reading(engine) as conn:
         await conn.execute(
-            update(drafts).where(drafts.c.id == draft_id, drafts.c.state == "pending").values(state="withdrawn")
+            update(drafts)
+            .where(drafts.c.id == draft_id, drafts.c.state == "pending")
+            .values(state="withdrawn")
         )
         state = await conn.scalar(select(drafts.c.state).where(drafts.c.id == draft_id))
     return state == "withdrawn"

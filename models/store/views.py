@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.chat_state import ChatStatus
@@ -28,7 +28,8 @@ _CHAT_COLUMNS = (
 class ChatView:
     """A chat at `snapshot_version`: its counters, and the rows that were asked for.
 
-    `messages` pairs each row with its revision. `queue` is None where the queue version is the one the
+    `last_message_id` is the highest id of all visible messages, 0 if there is none. `messages` pairs each
+    row with its revision. `queue` is None where the queue version is the one the
     reader knows.
     """
 
@@ -40,12 +41,18 @@ class ChatView:
     generation_attempt: int
     last_error: dict[str, Any] | None
     retry_state: dict[str, Any] | None
+    last_message_id: int
     messages: list[tuple[int, MessageRecord]]
     queue: list[QueuedRecord] | None
 
 
 async def read_view(
-    engine: AsyncEngine, chat_id: UUID, *, since_revision: int, queue_version: int, after_id: int | None = None
+    engine: AsyncEngine,
+    chat_id: UUID,
+    *,
+    since_revision: int,
+    queue_version: int,
+    after_id: int | None = None,
 ) -> ChatView | None:
     """Read a chat in one statement, so that counters and messages belong together.
 
@@ -60,8 +67,10 @@ async def read_view(
     if after_id is not None:
         wanted = or_(wanted, messages.c.id > after_id)
     joined = chats.outerjoin(messages, and_(messages.c.chat_id == chats.c.id, wanted, *PUBLIC))
+    newest = select(func.coalesce(func.max(messages.c.id), 0)).where(messages.c.chat_id == chat_id, *PUBLIC)
+    columns = (*_CHAT_COLUMNS, newest.scalar_subquery().label("last_message_id"))
     query = (
-        select(*_CHAT_COLUMNS, messages.c.revision, *MESSAGE_COLUMNS)
+        select(*columns, messages.c.revision, *MESSAGE_COLUMNS)
         .select_from(joined)
         .where(chats.c.id == chat_id)
         .order_by(messages.c.id)
@@ -70,8 +79,8 @@ async def read_view(
         rows = (await conn.execute(query)).all()
     if not rows:
         return None
-    status, *counters_and_payloads = rows[0][: len(_CHAT_COLUMNS)]
-    found = [row[len(_CHAT_COLUMNS) :] for row in rows]
+    status, *counters_and_payloads = rows[0][: len(columns)]
+    found = [row[len(columns) :] for row in rows]
     changed = rows[0].queue_version > queue_version
     return ChatView(
         ChatStatus(status),

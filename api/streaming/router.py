@@ -1,0 +1,90 @@
+"""The stream routes (spec api.md 6.1)."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, WebSocket
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth.principals import authenticate
+from api.chats.router import CurrentChat
+from api.errors import ApiError, invalid, not_found
+from api.schemas import errors
+from api.services import services_of
+from api.streaming.events import Position
+from api.streaming.sse import MEDIA_TYPE, EventStream, accepts_events
+from api.streaming.websocket import stream_to
+from models.store import chats
+
+router = APIRouter(tags=["streams"])
+
+_DESCRIPTION = """\
+Everything that happens to a chat, live: first the present (messages, queue, status, the parts of the answer
+being written), then what follows. As server-sent events, or as a WebSocket at the same address, where each
+frame is a JSON array of events.
+
+Every server-sent event has an `id`; sent back as `Last-Event-ID` it resumes in the middle of an answer, with
+every part exactly once. `after_id` leaves out messages up to that id.
+"""
+
+
+@router.get(
+    "/chats/{chat}/stream",
+    operation_id="streamChat",
+    description=_DESCRIPTION,
+    response_class=EventStream,
+    responses={
+        200: {
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"type": "string"},
+                    "example": "event: status\ndata: "
+                    '{"type":"status","chat_id":"…","status":{"status":"running"}}\nid: 17.1.0.0\n\n',
+                }
+            }
+        },
+        **errors(400, 404, 406),
+    },
+)
+async def stream_events(
+    request: Request,
+    chat: CurrentChat,
+    after_id: Annotated[str | None, Query(description="Leave out messages up to this id.")] = None,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    if not accepts_events(accept):
+        raise ApiError(406, "This route answers with text/event-stream.", "Ask for it, or open a WebSocket.")
+    resume = _after(after_id)
+    if last_event_id:
+        try:
+            resume = Position.parse(last_event_id)
+        except ValueError:
+            raise invalid(("Last-Event-ID", "Must be the id of an event of this stream.")) from None
+    return EventStream(services_of(request).streams, chat.id, resume)
+
+
+@router.websocket("/chats/{chat}/stream")
+async def stream_frames(websocket: WebSocket, chat: str, after_id: str | None = None) -> None:
+    caller = await authenticate(websocket)
+    services = services_of(websocket)
+    try:
+        chat_id = UUID(chat)
+    except ValueError:
+        raise invalid(("chat", "Must be a UUID.")) from None
+    if await chats.find_chat(services.engine, caller, chat_id) is None:
+        raise not_found("chat")
+    await stream_to(websocket, services.streams, chat_id, _after(after_id))
+
+
+def _after(after_id: str | None) -> Position:
+    if after_id is None:
+        return Position()
+    try:
+        number = int(after_id)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 2**63:
+        raise invalid(("after_id", "Must be the id of a message."))
+    return Position(number)

@@ -1,0 +1,65 @@
+"""A stream as server-sent events."""
+
+import asyncio
+from uuid import UUID
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.streaming.events import Event, Position
+from api.streaming.hub import StreamHub
+from api.streaming.serving import FAREWELL_SECONDS, serve
+from api.streaming.subscription import End
+
+MEDIA_TYPE = "text/event-stream"
+
+_ACCEPTED = (MEDIA_TYPE, "text/*", "*/*")
+_BEGINNING = b"retry: 1000\n\n"
+_HEARTBEAT = b": still here\n\n"
+
+
+def accepts_events(accept: str | None) -> bool:
+    """Whether a client with this `Accept` header can read a stream."""
+    return not accept or any(
+        kind.partition(";")[0].strip().lower() in _ACCEPTED for kind in accept.split(",")
+    )
+
+
+class EventStream(Response):
+    """The answer to a request for server-sent events."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, hub: StreamHub, chat_id: UUID, resume: Position) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._hub = hub
+        self._chat_id = chat_id
+        self._resume = resume
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_batch(batch: list[Event]) -> None:
+            await _send_body(send, b"".join([one.sse for one in batch]) or _HEARTBEAT)
+
+        async def disconnected() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        async with self._hub.subscribe(self._chat_id, self._resume) as reader:
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            await _send_body(send, _BEGINNING)
+            end = await serve("sse", reader, send_batch, disconnected())
+        if end is not End.CLIENT:
+            try:
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    await _send_body(
+                        send, f": over ({end.value}), resume with Last-Event-ID\n\n".encode(), last=True
+                    )
+            except TimeoutError:
+                return  # it does not even read this; the server closes the connection
+
+
+async def _send_body(send: Send, body: bytes, *, last: bool = False) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": not last})

@@ -1,0 +1,61 @@
+"""Brings the database up to date, and at the first start makes the first account."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from models import migrate
+from models.store.accounts import bootstrap
+from models.store.catalog import OfferedModel, ensure_models
+from runtime.database import open_engine
+from runtime.logging import configure_logging
+from runtime.settings import Settings
+
+DEMO_MODEL = "perdure-demo"
+
+_ANTHROPIC_CONTEXT_LIMIT = 200_000
+_DEMO_CONTEXT_LIMIT = 200_000
+
+
+def run() -> None:
+    """Migrate, and set up what a new installation needs. Harmless when there is nothing to do."""
+    settings = Settings()
+    configure_logging(settings.log_level, settings.log_format)
+    migrate.upgrade(settings.database_url)
+    asyncio.run(_set_up(settings))
+
+
+async def _set_up(settings: Settings) -> None:
+    engine = open_engine(settings.database_url, pool_size=1)
+    try:
+        organization = await bootstrap(engine, lambda token: _deliver(token, settings.data_dir))
+        await ensure_models(engine, organization, offered_models(settings))
+    finally:
+        await engine.dispose()
+
+
+def offered_models(settings: Settings) -> list[OfferedModel]:
+    """The models these settings can reach, best first."""
+    offered: list[OfferedModel] = []
+    if settings.anthropic_api_key is not None:
+        offered.append(
+            OfferedModel(
+                "anthropic", settings.anthropic_model, settings.anthropic_model, _ANTHROPIC_CONTEXT_LIMIT
+            )
+        )
+    if settings.demo_model_url:
+        offered.append(OfferedModel("demo", DEMO_MODEL, "Perdure demo model", _DEMO_CONTEXT_LIMIT))
+    return offered
+
+
+def _deliver(token: str, data_dir: Path | None) -> None:
+    if data_dir is None:
+        print(f"Token of the first user, shown only this once: {token}")
+        return
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = data_dir / "token.new"
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(token)
+    draft.replace(data_dir / "token")
