@@ -23,6 +23,7 @@ from api.streaming.router import router as streams_router
 from api.streaming.tail import Tail
 from api.sweeper import Sweeper
 from api.temporal_gateway import TemporalGateway
+from api.users.router import router as users_router
 from runtime.database import open_engine
 from runtime.redis import open_redis
 from runtime.settings import Settings
@@ -52,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install_error_handlers(app)
     app.include_router(health_router)
-    for router in (chats_router, messages_router, streams_router):
+    for router in (users_router, chats_router, messages_router, streams_router):
         app.include_router(router, prefix="/api/v2", dependencies=TOKEN_SCHEMES)
         app.include_router(router, prefix="/api/experimental", include_in_schema=False)
     return app

@@ -158,7 +158,7 @@ class Client:
                 if response.is_success:
                     return response
                 refused = Refused.from_body(response.status_code, response.content)
-                if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                if response.status_code != 503:
                     raise refused
                 trouble = refused.message
                 patience = RESTART_SECONDS
@@ -181,5 +181,3 @@ def _reason(error: httpx.TransportError) -> str:
 
 def _to_nobody(text: str) -> None:
     """Notify nobody."""
-
-

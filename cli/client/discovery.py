@@ -9,7 +9,8 @@ from cli.client.errors import NoServer
 from cli.stack.directory import default_directory, read_record, running
 
 HOW_TO_START = (
-    "Start everything on this machine with `perdure up` (or `make up`), or name a server with --url or PERDURE_URL."
+    "Start everything on this machine with `perdure up` (or `make up`), or name a server with --url or "
+    "PERDURE_URL."
 )
 
 RESTART_SECONDS = 20.0
@@ -65,7 +66,7 @@ def find_server(
     if not secret:
         raise NoServer(
             f"there is no token for {address}. Give it with PERDURE_TOKEN (or --token). "
-            "`perdure up` prints the one of its stack, and keeps it in the file `token` of its data directory."
+            "`perdure up` prints the one of its stack, and keeps it in the file `token` of its directory."
         )
     return Server(
         url=address, token=secret, patience_seconds=RESTART_SECONDS if is_local else _STRANGER_SECONDS

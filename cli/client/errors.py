@@ -4,8 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any, cast
 
+from cli.errors import CommandError
 
-class ClientError(Exception):
+
+class ClientError(CommandError):
     """The request has no answer. The message says why and what to do next."""
 
 

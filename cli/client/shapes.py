@@ -80,6 +80,12 @@ class PreviewPart(TypedDict):
     seq: NotRequired[int]
 
 
+class StatusChange(TypedDict):
+    """The chat's new status."""
+
+    status: str
+
+
 class Retry(TypedDict):
     """A call of the model failed and will be repeated."""
 
@@ -95,7 +101,7 @@ class Event(TypedDict, total=False):
     chat_id: str
     message: Message
     message_part: PreviewPart
-    status: str
+    status: StatusChange
     error: ChatError
     retry: Retry
     queued_messages: list[QueuedMessage]

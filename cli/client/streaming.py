@@ -5,10 +5,9 @@ import json
 import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
 
 import httpx
-from httpx_sse import SSEError, ServerSentEvent, aconnect_sse
+from httpx_sse import ServerSentEvent, SSEError, aconnect_sse
 
 from cli.client.errors import ClientError, NoServer, Refused
 from cli.client.novelty import Novelty
@@ -54,9 +53,8 @@ async def follow(
         try:
             async for message in _connection(http, path, params, position):
                 failures, heard, told = 0, time.monotonic(), False
-                for event in _events(message):
-                    for new in novelty.filter(event):
-                        yield new
+                for new in novelty.filter(_event(message)):
+                    yield new
                 position = message.id or position
         except (httpx.TransportError, SSEError) as error:
             reason = str(error) or type(error).__name__
@@ -85,10 +83,8 @@ async def _connection(
                 yield message
 
 
-def _events(message: ServerSentEvent) -> list[Event]:
-    """An SSE event carries what a WebSocket frame does: a list of events."""
+def _event(message: ServerSentEvent) -> Event:
     try:
-        content: Any = json.loads(message.data)
+        return json.loads(message.data)
     except ValueError as error:
         raise ClientError(f"the stream holds something that is not JSON ({error}).") from error
-    return cast(list[Event], content if isinstance(content, list) else [content])

@@ -79,9 +79,7 @@ class _Conversation:
             async with self._client:
                 accepted = await say(self._client, text, chat_id)
                 self._chat_id = accepted.chat_id
-                self._view = TurnView(
-                    previews=sys.stdout.isatty(), own_messages=0 if accepted.queued else 1
-                )
+                self._view = TurnView(previews=sys.stdout.isatty(), own_messages=0 if accepted.queued else 1)
                 if accepted.queued:
                     self._note("a turn is running; this message is next when it ends")
                 await self._follow(accepted)

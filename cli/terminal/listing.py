@@ -59,7 +59,9 @@ def table(chats: Sequence[Chat], width: int | None = None) -> list[str]:
         for chat in chats
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS) - 1)]
-    lines = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
+    lines = [
+        "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[-1]]) for row in rows
+    ]
     return [line if not width or len(line) <= width else f"{line[: width - 1]}…" for line in lines]
 
 

@@ -53,7 +53,9 @@ class Printer:
             case Called(tool, arguments):
                 self._line(f"* {tool} {brief(arguments)}".rstrip(), _CYAN)
             case Returned(tool, result, is_error):
-                self._line(f"  {'failed' if is_error else 'gave'}: {brief(result)}", _RED if is_error else _DIM)
+                self._line(
+                    f"  {'failed' if is_error else 'gave'}: {brief(result)}", _RED if is_error else _DIM
+                )
             case Void(why):
                 self._line(f"— {why} —", _YELLOW)
             case Noted(text):

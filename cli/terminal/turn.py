@@ -52,7 +52,7 @@ class TurnView:
                     yield from self._piece(piece)
             case {"type": "preview_reset"}:
                 yield from self._reset()
-            case {"type": "status", "status": status}:
+            case {"type": "status", "status": {"status": status}}:
                 yield from self._status(status)
             case {"type": "retry", "retry": retry}:
                 yield self._retry(retry)
