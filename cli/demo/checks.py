@@ -1,7 +1,8 @@
-"""What the demonstration claims, as data: each claim with the evidence for or against it."""
+"""What is claimed and what is measured, as data."""
 
+import reprlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 class NotSeen(Exception):
@@ -38,39 +39,33 @@ class Timing:
     aim_seconds: float | None = None
 
 
-@dataclass
-class Findings:
-    """What has been checked and measured so far."""
-
-    checks: list[Check] = field(default_factory=list[Check])
-    timings: list[Timing] = field(default_factory=list[Timing])
-
-    def check(self, claim: str, holds: bool, found: str = "") -> None:
-        self.checks.append(Check(claim, holds, found))
-
-    def same(self, claim: str, *values: object) -> None:
-        """Claim that all of these are equal."""
-        first, *others = values
-        differing = [value for value in others if value != first]
-        self.check(claim, not differing, f"{first!r} and {differing[0]!r}" if differing else "")
-
-    def time(self, what: str, seconds: float, aim_seconds: float | None = None) -> None:
-        self.timings.append(Timing(what, seconds, aim_seconds))
-
-    @property
-    def failed(self) -> list[Check]:
-        return [check for check in self.checks if not check.holds]
+def same(claim: str, expected: object, found: object) -> Check:
+    """The claim that two things are equal. If they are not, both are shown."""
+    if found == expected:
+        return Check(claim, holds=True)
+    return Check(claim, holds=False, found=f"{_brief(found)} instead of {_brief(expected)}")
 
 
-def duration(seconds: float) -> str:
-    """`12 ms` or `3.4 s`."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+def check_lines(checks: Sequence[Check]) -> list[str]:
+    """Checks as lines of a list."""
+    return [
+        f"{'✓' if check.holds else '✗ NOT TRUE:'} {check.claim}{f' ({check.found})' if check.found else ''}"
+        for check in checks
+    ]
 
 
 def timing_lines(timings: Sequence[Timing]) -> list[str]:
     """Timings as lines of a table."""
-    return [
-        f"{duration(timing.seconds):>8}  {timing.what}"
-        + (f" (aim: under {duration(timing.aim_seconds)})" if timing.aim_seconds else "")
-        for timing in timings
-    ]
+    lines = [f"{_duration(timing.seconds):>8}  {timing.what}" for timing in timings]
+    aims = [f" (aim: {_duration(timing.aim_seconds)})" if timing.aim_seconds else "" for timing in timings]
+    return [line + aim for line, aim in zip(lines, aims, strict=True)]
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _brief(value: object) -> str:
+    shortener = reprlib.Repr()
+    shortener.maxstring = shortener.maxother = 120
+    return shortener.repr(value)

@@ -40,7 +40,6 @@ class Watch:
         voided: What was on the screen of attempts that were given up.
         parts: The pieces, in order of arrival.
         message_ids: Of all messages, as often as they came.
-        links_lost: Connections that broke on the way.
     """
 
     def __init__(self, printer: Printer) -> None:
@@ -50,7 +49,6 @@ class Watch:
         self.voided: list[str] = []
         self.parts: list[PartSeen] = []
         self.message_ids: list[int] = []
-        self.links_lost = 0
         self._printer = printer
         self._view = TurnView(own_messages=1)
         self._pulse = asyncio.Event()
@@ -58,10 +56,6 @@ class Watch:
     @property
     def over(self) -> bool:
         return self._view.over
-
-    @property
-    def failed(self) -> bool:
-        return self._view.failed
 
     async def until(self, what: str, condition: Callable[[], bool]) -> None:
         """Wait until the condition holds.
@@ -82,7 +76,7 @@ class Watch:
         async with aclosing(client.events(accepted.chat_id, accepted.after_id)) as events:
             async for event in events:
                 if isinstance(event, LinkLost):
-                    self.links_lost += 1
+                    self._printer.note("connection lost; connecting again")
                 else:
                     self._take(event)
                 self._pulse.set()

@@ -1,5 +1,7 @@
 """What is said in the demonstration. The built-in model takes its part from the message itself."""
 
+from typing import Any
+
 from activities.providers.demo import script_block
 
 WORDS_PER_SECOND = 28
@@ -22,12 +24,12 @@ somebody should really have stopped me."""
 FIRST_QUESTION = "What time is it? And what becomes of your answer when the worker dies?"
 SECOND_QUESTION = "Talk until I stop you."
 
-_PACE = {"first_after_seconds": 0.15, "every_seconds": 1 / WORDS_PER_SECOND}
+_PACE: dict[str, Any] = {"first_after_seconds": 0.15, "every_seconds": 1 / WORDS_PER_SECOND}
 
 
 def first_message() -> str:
     """A turn of two steps: a tool call, then an answer that takes several seconds."""
-    look = {
+    look: dict[str, Any] = {
         "thinking": "For the first question I need a clock.",
         "text": "Let me look at the clock.",
         "tools": [{"name": "current_time", "input": {}}],

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cli.client import Client, Server
-from cli.client.shapes import Chat, text_of
+from cli.client.shapes import Chat, Message, MessagePage, text_of
 from cli.terminal.printer import Printer
 from cli.terminal.shown import Asked, Failed, Noted
 from cli.terminal.turn import error_text, shown_message
@@ -59,9 +59,8 @@ def table(chats: Sequence[Chat], width: int | None = None) -> list[str]:
         for chat in chats
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS) - 1)]
-    lines = [
-        "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[-1]]) for row in rows
-    ]
+    cells = [[cell.ljust(fill) for cell, fill in zip(row, [*widths, 0], strict=True)] for row in rows]
+    lines = ["  ".join(row) for row in cells]
     return [line if not width or len(line) <= width else f"{line[: width - 1]}…" for line in lines]
 
 
@@ -79,7 +78,7 @@ async def _chats(server: Server, archived: bool, limit: int) -> list[Chat]:
         return await client.chats(archived=archived, limit=limit)
 
 
-async def _chat(server: Server, chat_id: str):
+async def _chat(server: Server, chat_id: str) -> tuple[Chat, list[Message], MessagePage]:
     async with Client(server) as client:
         chat = await client.chat(chat_id)
         messages, page = await client.history(chat_id)

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from cli.terminal.shown import Asked, Called, Failed, Noted, Returned, Said, Shown, Thought, Void
 
-_DIM, _BOLD, _RED, _YELLOW, _CYAN, _GREEN, _PLAIN = "2", "1", "31", "33", "36", "32", "0"
+_PLAIN, _BOLD, _DIM, _RED, _YELLOW, _CYAN = "0", "1", "2", "31", "33", "36"
 _LONGEST = 200
 # Words of a model must not move the cursor, change colours or rename the window.
 _CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
@@ -52,7 +52,7 @@ class Printer:
                 self._line(f"> {text}", _BOLD)
             case Called(tool, arguments):
                 self._line(f"* {tool} {brief(arguments)}".rstrip(), _CYAN)
-            case Returned(tool, result, is_error):
+            case Returned(_, result, is_error):
                 self._line(
                     f"  {'failed' if is_error else 'gave'}: {brief(result)}", _RED if is_error else _DIM
                 )
@@ -75,7 +75,7 @@ class Printer:
             stream.flush()
             self._flowing = None
 
-    def paint(self, text: str, colour: str) -> str:
+    def _paint(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[{_PLAIN}m" if self._colours and text else text
 
     def _flow(self, kind: type[Shown], stream: TextIO, text: str, colour: str | None = None) -> None:
@@ -84,12 +84,12 @@ class Printer:
             self._flowing = kind
             text = text.lstrip("\n")
         text = _safe(text, stream)
-        stream.write(self.paint(text, colour) if colour else text)
+        stream.write(self._paint(text, colour) if colour else text)
         stream.flush()
 
     def _line(self, text: str, colour: str) -> None:
         self.end()
-        self._side.write(self.paint(_safe(text, self._side), colour) + "\n")
+        self._side.write(self._paint(_safe(text, self._side), colour) + "\n")
         self._side.flush()
 
 
