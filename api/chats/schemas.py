@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.content import InputPart
+from api.content import InputPart, Text
 
 
 _NOT_YET: Any = Field(default=None, description="Not available in this version.")
@@ -28,9 +28,9 @@ class CreateChat(BaseModel):
 
     organization_id: UUID
     content: list[InputPart]
-    system_prompt: str | None = Field(default=None, description="Added to the deployment's own prompt.")
+    system_prompt: Text | None = Field(default=None, description="Added to the deployment's own prompt.")
     model_config_id: UUID | None = Field(default=None, description="Absent: the organization's default.")
-    labels: dict[str, str] | None = None
+    labels: dict[Text, Text] | None = None
     client_type: Literal["ui", "api"] = "api"
     workspace_id: UUID | None = _NOT_YET
     mcp_server_ids: list[UUID] | None = _NOT_YET
@@ -45,8 +45,8 @@ class EditChat(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Clocks"}, {"archived": True}]})
 
-    title: str | None = None
-    labels: dict[str, str] | None = Field(default=None, description="Replaces all labels.")
+    title: Text | None = None
+    labels: dict[Text, Text] | None = Field(default=None, description="Replaces all labels.")
     archived: bool | None = None
     pin_order: int | None = _NOT_YET
     workspace_id: UUID | None = _NOT_YET

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cli.stack import Stack
+from runtime.logging import configure_logging
 from runtime.redis import open_redis
 from runtime.settings import Settings
 from tests.api.served import Body, Person, Served, make_organization, person, served, text
@@ -47,6 +48,7 @@ def settings(stack: Stack, database_url: str) -> Settings:
 
 @pytest.fixture(scope="package")
 async def api(stack: Stack, settings: Settings) -> AsyncGenerator[Served]:
+    configure_logging("info", "console")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
         async with served(settings) as running:
