@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.content import InputPart, Text
 
-
 _NOT_YET: Any = Field(default=None, description="Not available in this version.")
 
 

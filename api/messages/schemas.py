@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.content import InputPart
 from api.schemas import ChatMessage, QueuedMessage
 
-
 _NOT_YET: Any = Field(default=None, description="Not available in this version.")
 
 

@@ -11,12 +11,9 @@ from models.chat_state import StateName
 from models.store import chats as chat_store
 from models.store import drafts as draft_store
 from models.store.tables import chats, drafts, messages, model_configs, queued_messages
-from models.store.transitions import commit_transition
-from models.turns import BusyBehavior, Commit
 from tests.api.conftest import Door
+from tests.api.sending import place, send
 from tests.api.served import Body, text
-from workflows.chat.events import MessageSent
-from workflows.chat.machine import decide
 
 
 async def add_messages(door: Door, chat: Body, count: int) -> list[int]:
@@ -112,13 +109,6 @@ async def stored(door: Door, chat: Body) -> list[tuple[str, int]]:
         return [(row.state, row.delivery) for row in found]
 
 
-async def send(door: Door, chat: Body, words: str = "and?", key: str | None = None, **more: object):
-    headers = {} if key is None else {"Idempotency-Key": key}
-    return await door.owner.http.post(
-        f"/chats/{chat['id']}/messages", json={"content": text(words), **more}, headers=headers
-    )
-
-
 async def test_a_message_nobody_takes_is_withdrawn(door: Door):
     chat = await door.create()
     response = await send(door, chat)
@@ -135,23 +125,6 @@ async def test_a_repetition_revives_the_draft_and_another_body_does_not(door: Do
     assert await stored(door, chat) == [("withdrawn", 2)]
     assert (await send(door, chat, "other", key="k")).status_code == 422
     assert await stored(door, chat) == [("withdrawn", 2)]
-
-
-async def place(door: Door, chat: Body, busy: BusyBehavior = BusyBehavior.QUEUE) -> None:
-    """What the chat's workflow does with the chat's newest draft."""
-    chat_id = UUID(chat["id"])
-    record = await chat_store.find_chat(door.engine, door.owner.caller, chat_id)
-    assert record is not None
-    async with door.engine.begin() as conn:
-        draft_id = await conn.scalar(
-            update(drafts)
-            .where(drafts.c.chat_id == chat_id, drafts.c.state != "delivered")
-            .values(state="pending")
-            .returning(drafts.c.id)
-        )
-    assert draft_id is not None
-    write = decide(record.state, MessageSent(draft_id, busy))
-    await commit_transition(door.engine, Commit(chat_id=chat_id, command_id=str(uuid4()), write=write))
 
 
 async def test_a_repetition_of_a_queued_message_gets_the_first_answer(door: Door):

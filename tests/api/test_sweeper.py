@@ -2,8 +2,10 @@
 
 from uuid import UUID
 
+import pytest
 from sqlalchemy import func, select, update
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.common import SearchAttributeKey
 
 from api.sweeper import Sweeper
 from api.temporal_gateway import TemporalGateway
@@ -37,7 +39,7 @@ async def old_draft(door: Door, chat: Body) -> UUID:
 
 
 async def test_old_drafts_are_withdrawn_and_chats_without_a_workflow_started(
-    door: Door, stack: Stack, monkeypatch
+    door: Door, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
     client = await connect_temporal()
@@ -60,8 +62,9 @@ async def test_old_drafts_are_withdrawn_and_chats_without_a_workflow_started(
     assert await state() == "withdrawn"
     description = await handle.describe()
     assert description.status is WorkflowExecutionStatus.RUNNING
-    attributes = {pair.key.name: pair.value for pair in description.typed_search_attributes}
-    assert attributes["PerdureModel"] == "perdure-demo"
-    assert attributes["PerdureStatus"] == "running"
-    assert attributes["PerdureOwner"] == str(door.owner.caller.user_id)
+    attributes = description.typed_search_attributes
+    owner = str(door.owner.caller.user_id)
+    expected = {"PerdureModel": "perdure-demo", "PerdureStatus": "running", "PerdureOwner": owner}
+    for name, value in expected.items():
+        assert attributes.get(SearchAttributeKey.for_keyword(name)) == value
     assert "hello" not in str(description.raw_description)

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +50,8 @@ class Reader:
 
     async def until(self, kind: str, count: int = 1) -> Body:
         """Wait until `count` events of a kind have come; the last of them."""
+        if not count:
+            return {}
         async with asyncio.timeout(PATIENCE_SECONDS):
             while self.kinds.count(kind) < count:
                 self._arrived.clear()
@@ -58,7 +61,7 @@ class Reader:
 
 @asynccontextmanager
 async def sse(
-    door: Door, chat: Body, *, last_event_id: str | None = None, who: Person | None = None, **params: object
+    door: Door, chat: Body, *, last_event_id: str | None = None, who: Person | None = None, **params: int
 ) -> AsyncGenerator[Reader]:
     reader = Reader()
     http = (who or door.owner).http
@@ -85,10 +88,8 @@ async def sse(
         yield reader
     finally:
         task.cancel()
-        try:
+        with suppress(asyncio.CancelledError, httpx.HTTPError):
             await task
-        except (asyncio.CancelledError, httpx.HTTPError):
-            pass
 
 
 def socket_url(door: Door, chat: Body, query: str = "") -> str:
@@ -96,13 +97,29 @@ def socket_url(door: Door, chat: Body, query: str = "") -> str:
 
 
 @asynccontextmanager
-async def frames(door: Door, chat: Body, query: str = "", **options: Any) -> AsyncGenerator[Any]:
+async def frames(
+    door: Door, chat: Body, query: str = "", **options: Any
+) -> AsyncGenerator[websockets.ClientConnection]:
     """A WebSocket on the stream."""
     headers = {"Coder-Session-Token": door.owner.token}
     async with websockets.connect(
-        socket_url(door, chat, query), additional_headers=headers, proxy=None, max_size=8 << 20, **options
-    ) as socket:
-        yield socket
+        socket_url(door, chat, query),
+        additional_headers=headers,
+        proxy=None,
+        max_size=8 << 20,
+        compression=None,
+        **options,
+    ) as connection:
+        yield connection
+
+
+def narrow_connection(door: Door) -> socket.socket:
+    """A connection on which little fits before the sender has to wait."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
+    address = httpx.URL(door.served.url)
+    narrow.connect((address.host, address.port))
+    return narrow
 
 
 async def publish(redis: Redis, chat: Body, *entries: Entry) -> None:
