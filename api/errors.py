@@ -81,6 +81,10 @@ def not_found(what: str) -> ApiError:
     return ApiError(404, f"There is no such {what}, or it is not yours.")
 
 
+def too_large() -> ApiError:
+    return ApiError(413, *_STATUS_TEXTS[413])
+
+
 def field_path(location: Sequence[int | str]) -> str:
     """`("body", "content", 0, "text")` as `content[0].text`."""
     path = ""
@@ -130,4 +134,8 @@ def _validation_error(error: RequestValidationError) -> ApiError:
         return ApiError(
             400, "The request body is not JSON.", f"At character {position}: {reason or 'cannot be read'}."
         )
-    return invalid(*[(field_path(problem["loc"]), f"{problem['msg']}.") for problem in problems])
+    return invalid(*[(_sendable(field_path(p["loc"])), f"{_sendable(p['msg'])}.") for p in problems])
+
+
+def _sendable(echo: str) -> str:
+    return echo.encode(errors="replace").decode()
