@@ -5,7 +5,7 @@ Postgres, and a writer that lost its episode publishes it again from the start.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import structlog
@@ -74,7 +74,7 @@ class LiveView:
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
                 if order is not None:
-                    pipe.publish(STOP_CHANNEL, order.encode())
+                    cast(Any, pipe).publish(STOP_CHANNEL, order.encode())
                 pipe.xadd(key, fields, maxlen=keep, approximate=keep > 1)
                 pipe.expire(key, STREAM_EXPIRE_SECONDS)
                 pipe.xlen(key)
