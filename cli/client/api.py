@@ -141,18 +141,16 @@ class Client:
             Refused: The answer is an error.
             NoServer: Nobody answered in time.
         """
-        begun, tries = time.monotonic(), 0
+        tries, first_failure = 0, 0.0
         while True:
-            patience = self.server.patience_seconds
+            last: Refused | None = None
             try:
                 response = await self._http.request(method, _PREFIX + path, **parts)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 trouble = f"no answer from {self.server.url} ({_reason(error)})"
-                if self._met:
-                    patience = RESTART_SECONDS
             except httpx2.TransportError as error:
+                self._met = True
                 trouble = f"the connection to {self.server.url} broke ({_reason(error)})"
-                patience = RESTART_SECONDS
             else:
                 self._met = True
                 if response.is_success:
@@ -160,13 +158,15 @@ class Client:
                 refused = Refused.from_body(response.status_code, response.content)
                 if response.status_code != 503:
                     raise refused
-                trouble = refused.message
-                patience = RESTART_SECONDS
-            pause = _BACKOFF_SECONDS[min(tries, len(_BACKOFF_SECONDS) - 1)]
-            if time.monotonic() - begun + pause > patience:
-                raise NoServer(f"{trouble}. Gave up after {tries + 1} tries.\n{HOW_TO_START}")
+                trouble, last = refused.message, refused
             if tries == 0:
+                first_failure = time.monotonic()
                 self._notify(f"{trouble}; trying again")
+            # whoever was there a moment ago is expected back
+            patience = RESTART_SECONDS if self._met else self.server.patience_seconds
+            pause = _BACKOFF_SECONDS[min(tries, len(_BACKOFF_SECONDS) - 1)]
+            if time.monotonic() - first_failure + pause > patience:
+                raise last or NoServer(f"{trouble}. Gave up after {tries + 1} tries.\n{HOW_TO_START}")
             await asyncio.sleep(pause)
             tries += 1
 

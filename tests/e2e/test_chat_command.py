@@ -168,7 +168,7 @@ async def test_a_message_to_a_busy_chat_waits_and_is_answered_in_the_same_comman
         chat_id = (await parts(process, 1))[0]["chat_id"]
         async with perdure.started("chat", "--resume", chat_id, second) as waiting:
             assert waiting.stderr
-            assert b"next when it ends" in await waiting.stderr.readline()
+            assert b"waits until it ends" in await waiting.stderr.readline()
             async with httpx2.AsyncClient() as http:
                 control = f"http://127.0.0.1:{whole_stack.ports['demo-model']}/control"
                 await http.post(f"{control}/holds/busy/release")
