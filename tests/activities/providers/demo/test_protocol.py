@@ -147,6 +147,15 @@ async def test_a_new_message_of_the_user_ends_the_script(client: AsyncAnthropic)
     assert answer.content[0].text == "the newer script"
 
 
+async def test_of_several_scripts_in_one_message_the_last_counts(client: AsyncAnthropic) -> None:
+    # a turn that ended without an answer leaves its message beside the next one
+    unanswered = script_block({"text": f"held fences {script_block({'text': 'inner'})}"})
+    for before in (unanswered, "```demo\n{not json\n```"):
+        content = f"{before} first\n{script_block({'text': 'the newer script'})} second"
+        answer = await ask(client, [{"role": "user", "content": content}])
+        assert answer.content[0].text == "the newer script"
+
+
 async def test_text_is_split_into_as_many_pieces_as_told(http: httpx.AsyncClient) -> None:
     text = "The quick brown fox jumps over the lazy dog."
     for count, expected in ((1, 1), (20, 20), (1000, len(text))):
