@@ -12,7 +12,7 @@ from cli.stack import Stack
 from runtime.database import driver_url
 from tests.durable.caller import Caller
 from tests.durable.histories import connect
-from tests.durable.processes import another_api, whole_perdure
+from tests.durable.processes import SHORT_RUNS, another_api, whole_perdure
 from tests.durable.rows import Rows
 
 
@@ -53,14 +53,10 @@ async def temporal(perdure: Stack) -> Client:
     return await connect(perdure)
 
 
-IDLE_SECONDS = 1.0
-
-
 @pytest.fixture(scope="package")
 async def hasty_api(perdure: Stack) -> AsyncGenerator[str]:
     """An API whose chats have workflows that end soon and continue as new often."""
-    settings = {"PERDURE_IDLE_SECONDS": str(IDLE_SECONDS), "PERDURE_EVENTS_PER_RUN": "60"}
-    async with another_api(perdure, **settings) as url:
+    async with another_api(perdure, **SHORT_RUNS) as url:
         yield url
 
 

@@ -13,6 +13,10 @@ from tests.durable.rows import until
 
 LOOPBACK = "127.0.0.1"
 
+IDLE_SECONDS = 1.0
+SHORT_RUNS = {"PERDURE_IDLE_SECONDS": str(IDLE_SECONDS), "PERDURE_EVENTS_PER_RUN": "60"}
+"""Settings of an API whose chats have runs that end soon and continue as new often."""
+
 
 def whole_perdure(data_dir: Path, model_url: str) -> StackOptions:
     """All processes but the model, on free ports, with a sweeper that does not let a test wait."""
