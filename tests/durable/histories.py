@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any, cast
 from uuid import UUID
 
 from google.protobuf.message import Message
 from temporalio.api.history.v1 import History
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 
@@ -20,6 +22,17 @@ async def connect(stack: Stack) -> Client:
 async def current_run(client: Client, chat: str) -> WorkflowExecution:
     """The run of a chat that is open, or the last one there was."""
     return await client.get_workflow_handle(chat_workflow_id(UUID(chat))).describe()
+
+
+async def described(client: Client, chat: str) -> DescribeWorkflowExecutionResponse:
+    """All that Temporal tells of that run: memo, search attributes, activities in flight with their last
+    failure and heartbeat."""
+    return cast(DescribeWorkflowExecutionResponse, cast(Any, await current_run(client, chat)).raw_description)
+
+
+def listed_as(run: WorkflowExecution) -> Message:
+    """What Temporal shows of a run in a list."""
+    return cast(Any, run).raw_info
 
 
 async def completed(client: Client, chat: str, seconds: float = 20) -> str:

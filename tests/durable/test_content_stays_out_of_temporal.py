@@ -7,7 +7,7 @@ from temporalio.client import Client
 
 from activities.providers.demo import DemoModel, script_block
 from tests.durable.caller import Caller
-from tests.durable.histories import current_run, history, runs, words_in, words_in_history
+from tests.durable.histories import described, history, listed_as, runs, words_in, words_in_history
 from tests.durable.rows import Rows, until
 
 SAID = {
@@ -61,8 +61,8 @@ async def test_nothing_anybody_said_is_in_temporal(
     assert titled.status_code == 204
 
     async def failed_once() -> list[Any]:
-        described = (await current_run(temporal, chat)).raw_description
-        return [described for pending in described.pending_activities if pending.last_failure.message]
+        run = await described(temporal, chat)
+        return [run for pending in run.pending_activities if pending.last_failure.message]
 
     (waiting,) = await until(failed_once)
     assert waiting.pending_activities[0].last_failure.message == "attempt 1 failed: overloaded"
@@ -75,7 +75,7 @@ async def test_nothing_anybody_said_is_in_temporal(
         script_block({"fault": [{"kind": "status", **refused}]}) + SAID["a message in the queue"],
         key=SAID["a client's key"],
     )
-    streaming = (await current_run(temporal, chat)).raw_description
+    streaming = await described(temporal, chat)
     assert len(streaming.pending_activities) == 1
     assert words_in(streaming, [*words, chat]) == {chat}
     model.release("quince")
@@ -85,7 +85,7 @@ async def test_nothing_anybody_said_is_in_temporal(
     assert {word for word in words if word not in stored} == ONLY_ON_THE_STREAM
     kept = await runs(temporal, chat)
     for run in kept:
-        assert words_in(run.raw_info, [*words, chat]) == {chat}
+        assert words_in(listed_as(run), [*words, chat]) == {chat}
         assert words_in_history(await history(temporal, run), [*words, chat]) == {chat}
     assert kept
 
