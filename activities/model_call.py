@@ -70,7 +70,7 @@ class ModelCalls:
             if isinstance(begun, StepOutcome):
                 return begun
             if begun.episode.generation_attempt > 1:
-                await self.live.wake(call.chat_id, begun.snapshot_version)
+                self.live.wake(call.chat_id, begun.snapshot_version)
             ending = await self._answer(call, begun, stop)
             return await to_the_end(self._conclude(call, begun, ending))
 
@@ -110,7 +110,7 @@ class ModelCalls:
             outcome, _ = await asyncio.gather(commit, ending.writer.close())
             if outcome.end is StepEnd.COMMITTED:
                 metrics.STEPS.labels(begun.model.provider, begun.model.model).inc()
-        await self.live.wake_committed(call.chat_id, outcome.state.snapshot_version)
+        self.live.wake_committed(call.chat_id, outcome.state.snapshot_version)
         return outcome
 
     async def _stream(
@@ -178,7 +178,7 @@ class ModelCalls:
         if isinstance(noted, StepOutcome):
             return noted
         metrics.STREAM_RETRIES.labels(begun.model.provider, begun.model.model, failure.kind).inc()
-        await self.live.wake_committed(call.chat_id, noted.state.snapshot_version)
+        self.live.wake_committed(call.chat_id, noted.state.snapshot_version)
         raise _try_again(failure, noted)
 
 

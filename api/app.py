@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install_error_handlers(app)
     app.include_router(health_router)
-    for router in (chats_router, messages_router, streams_router, users_router):
+    for router in (users_router, chats_router, messages_router, streams_router):
         app.include_router(router, prefix="/api/v2", dependencies=TOKEN_SCHEMES)
         app.include_router(router, prefix="/api/experimental", include_in_schema=False)
     return app

@@ -1,1 +1,1 @@
-"""Users: who the caller is."""
+"""Who the caller is."""
