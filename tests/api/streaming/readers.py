@@ -10,7 +10,6 @@ from uuid import UUID
 
 import httpx2
 import websockets
-from httpx_sse import EventSource
 from redis.asyncio import Redis
 
 from models.stream import Entry, Episode, Preview, PreviewPart, WakeUp, encode_entry, stream_key
@@ -76,7 +75,7 @@ async def sse(
             assert response.status_code == 200, await response.aread()
             assert response.headers["cache-control"] == "no-store"
             assert response.headers["x-accel-buffering"] == "no"
-            async for event in EventSource(response).aiter_sse():
+            async for event in httpx2.EventSource(response):
                 body = json.loads(event.data)
                 assert body["type"] == event.event
                 assert body["chat_id"] == chat["id"]
