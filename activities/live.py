@@ -5,7 +5,8 @@ Postgres, and a writer that lost its episode publishes it again from the start.
 """
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, cast
 from uuid import UUID
 
 import structlog
@@ -45,18 +46,28 @@ class LiveView:
         self._redis = redis
         self._quiet_until = 0.0
         self._streaming = 0
+        self._sending: set[asyncio.Task[int]] = set()
 
-    async def wake(self, chat_id: UUID, snapshot_version: int) -> None:
-        """Tell readers that the rows changed."""
-        await self.append(chat_id, WakeUp(snapshot_version))
+    def wake(self, chat_id: UUID, snapshot_version: int) -> None:
+        """Tell readers that the rows changed. Does not wait for Redis."""
+        self._send(self.append(chat_id, WakeUp(snapshot_version)))
 
-    async def wake_committed(self, chat_id: UUID, snapshot_version: int) -> None:
+    def wake_committed(self, chat_id: UUID, snapshot_version: int) -> None:
         """The same after a step's commit: what was streamed is in the rows now and leaves the stream."""
-        await self.append(chat_id, WakeUp(snapshot_version), keep=1)
+        self._send(self.append(chat_id, WakeUp(snapshot_version), keep=1))
 
-    async def stop(self, chat_id: UUID, turn: int, snapshot_version: int) -> None:
-        """Order whoever streams this turn to stop, and wake readers."""
-        await self.append(chat_id, WakeUp(snapshot_version), order=Stop(chat_id, turn))
+    def stop(self, chat_id: UUID, turn: int, snapshot_version: int) -> None:
+        """Order whoever streams this turn to stop, and wake readers. Does not wait for Redis."""
+        self._send(self.append(chat_id, WakeUp(snapshot_version), order=Stop(chat_id, turn)))
+
+    def _send(self, sending: Coroutine[Any, Any, int]) -> None:
+        task = asyncio.create_task(sending)
+        self._sending.add(task)  # the loop itself holds tasks only weakly
+        task.add_done_callback(self._sending.discard)
+
+    async def drain(self) -> None:
+        """Wait until all that was sent has arrived or failed."""
+        await asyncio.gather(*self._sending)
 
     async def append(
         self, chat_id: UUID, entry: Entry, *, keep: int = STREAM_MAX_ENTRIES, order: Stop | None = None
@@ -74,7 +85,7 @@ class LiveView:
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
                 if order is not None:
-                    pipe.publish(STOP_CHANNEL, order.encode())
+                    cast(Any, pipe).publish(STOP_CHANNEL, order.encode())
                 pipe.xadd(key, fields, maxlen=keep, approximate=keep > 1)
                 pipe.expire(key, STREAM_EXPIRE_SECONDS)
                 pipe.xlen(key)

@@ -23,6 +23,7 @@ from activities.answer import AnswerBuilder
 from activities.heartbeat import beating
 from activities.live import EpisodeWriter, LiveView
 from activities.prompt.assemble import ModelFacts, assemble
+from activities.providers.failures import provider_failure
 from activities.providers.protocol import Finish, ModelCallError, ModelProvider, ModelRequest
 from activities.shielding import to_the_end
 from activities.stops import StopListener
@@ -69,7 +70,7 @@ class ModelCalls:
             if isinstance(begun, StepOutcome):
                 return begun
             if begun.episode.generation_attempt > 1:
-                await self.live.wake(call.chat_id, begun.snapshot_version)
+                self.live.wake(call.chat_id, begun.snapshot_version)
             ending = await self._answer(call, begun, stop)
             return await to_the_end(self._conclude(call, begun, ending))
 
@@ -109,7 +110,7 @@ class ModelCalls:
             outcome, _ = await asyncio.gather(commit, ending.writer.close())
             if outcome.end is StepEnd.COMMITTED:
                 metrics.STEPS.labels(begun.model.provider, begun.model.model).inc()
-        await self.live.wake_committed(call.chat_id, outcome.state.snapshot_version)
+        self.live.wake_committed(call.chat_id, outcome.state.snapshot_version)
         return outcome
 
     async def _stream(
@@ -128,22 +129,13 @@ class ModelCalls:
             raise
         except Exception as err:
             log.exception("model call failed unexpectedly", chat_id=str(call.chat_id), turn=call.turn)
-            raise ModelCallError(
-                Failure(kind=FailureKind.GENERIC, message="The chat request failed unexpectedly.")
-            ) from err
+            raise ModelCallError(provider_failure(FailureKind.GENERIC, begun.model.provider)) from err
 
     async def _prepare(self, call: ModelCall, begun: Begun) -> tuple[ModelProvider, ModelRequest]:
         model = begun.model
         provider = self.providers.get(model.provider)
         if provider is None:
-            raise ModelCallError(
-                Failure(
-                    kind=FailureKind.MISSING_KEY,
-                    message=f"No API key is set for the provider of this model ({model.provider}). "
-                    "Ask the administrator to add one, or choose another model, and send again.",
-                    provider=model.provider,
-                )
-            )
+            raise ModelCallError(provider_failure(FailureKind.MISSING_KEY, model.provider))
         transcript = await read_transcript(self.engine, call.chat_id)
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
         facts = ModelFacts(model.model, model.max_output_tokens, model.thinking_budget_tokens)
@@ -186,7 +178,7 @@ class ModelCalls:
         if isinstance(noted, StepOutcome):
             return noted
         metrics.STREAM_RETRIES.labels(begun.model.provider, begun.model.model, failure.kind).inc()
-        await self.live.wake_committed(call.chat_id, noted.state.snapshot_version)
+        self.live.wake_committed(call.chat_id, noted.state.snapshot_version)
         raise _try_again(failure, noted)
 
 
@@ -217,9 +209,7 @@ async def _unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T:
 
 def _silence(provider: str, before_first_part: bool) -> Failure:
     kind = FailureKind.STARTUP_TIMEOUT if before_first_part else FailureKind.STREAM_SILENCE_TIMEOUT
-    return Failure(
-        kind=kind, message="The AI provider is temporarily unavailable.", provider=provider, retryable=True
-    )
+    return provider_failure(kind, provider, retryable=True)
 
 
 def _try_again(failure: Failure, noted: RetryLater) -> ApplicationError:

@@ -25,15 +25,15 @@ class Transitions:
         if receipt.verdict is Verdict.APPLIED:
             version = receipt.state.snapshot_version
             if commit.write.stop_turn:
-                await self.live.stop(commit.chat_id, commit.write.turn, version)
+                self.live.stop(commit.chat_id, commit.write.turn, version)
             else:
-                await self.live.wake(commit.chat_id, version)
+                self.live.wake(commit.chat_id, version)
         return receipt
 
     @activity.defn
     async def commit_results(self, commit: ResultsCommit) -> ChatState:
         state = await steps.commit_results(self.engine, commit)
-        await self.live.wake(commit.chat_id, state.snapshot_version)
+        self.live.wake(commit.chat_id, state.snapshot_version)
         return state
 
     @activity.defn

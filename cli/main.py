@@ -4,11 +4,15 @@ Only what the command line itself needs is imported here; each command imports i
 `perdure --help` is instant and the launcher stays small.
 """
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from cli.client import Server
 
 app = typer.Typer(
     help="Durable AI agent chats. Start everything on this machine with: perdure up",
@@ -85,6 +89,101 @@ def up(
     sys.exit(launcher.up(options))
 
 
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        envvar="PERDURE_URL",
+        help="The server. Default: the stack that `perdure up` runs on the data directory.",
+    ),
+]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--token", metavar="TOKEN", envvar="PERDURE_TOKEN", help="Default: the token of the local stack."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for other programs to read.")]
+
+
+def _server(url: str | None, token: str | None, data_dir: Path | None) -> "Server":
+    from cli.client import find_server
+
+    return find_server(url, token, data_dir=data_dir)
+
+
+@app.command(
+    epilog='Examples:  perdure chat "What time is it?"  |  perdure chat --resume ID "And in Tokyo?"  |  '
+    "git diff | perdure chat -  |  perdure chat --json Hello"
+)
+def chat(
+    text: Annotated[
+        str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads it from standard input.")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", "-r", metavar="ID", help="Go on with this chat.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write each event of the stream as a line of JSON.")
+    ] = False,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Say something, and follow the answer.
+
+    Ctrl-C stops the turn and keeps what was said; a second Ctrl-C leaves while the turn goes on.
+    Exit code: 0 answered, 1 error or no server, 130 interrupted.
+    """
+    from cli.terminal import conversation
+
+    words = sys.stdin.read() if text == "-" or (text is None and not sys.stdin.isatty()) else text
+    if not words or not words.strip():
+        raise typer.BadParameter('say something: perdure chat "Hello"', param_hint="TEXT")
+    sys.exit(conversation.run(_server(url, token, data_dir), words, resume, as_json=as_json))
+
+
+@app.command(epilog="Examples:  perdure chats  |  perdure chats --archived  |  perdure chats --json")
+def chats(
+    archived: Annotated[bool, typer.Option("--archived", help="The archived ones instead.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many.")] = 50,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """List your chats, last changed first."""
+    from cli.terminal import listing
+
+    listing.run_chats(_server(url, token, data_dir), archived=archived, limit=limit, as_json=as_json)
+
+
+@app.command(epilog="Examples:  perdure show ID  |  perdure show ID --json")
+def show(
+    chat_id: Annotated[str, typer.Argument(metavar="ID", help="The chat.")],
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Print a chat: its messages, tool calls and results."""
+    from cli.terminal import listing
+
+    listing.run_show(_server(url, token, data_dir), chat_id, as_json=as_json)
+
+
+@app.command(epilog="Example:  perdure demo")
+def demo() -> None:
+    """Show a chat survive the death of its worker, on a stack of its own, and check every claim.
+
+    Starts everything in a temporary directory, with the built-in demo model, and leaves nothing behind.
+    """
+    from cli.demo import run
+
+    sys.exit(run())
+
+
 @app.command(epilog=f"Example:  {_ELSEWHERE} perdure api")
 def api() -> None:
     """Run the API alone. Settings come from the environment: PERDURE_API_HOST, PERDURE_API_PORT, ..."""
@@ -128,7 +227,16 @@ def demo_model(
 
 def main() -> None:
     """Entry point of the `perdure` command."""
-    app()
+    from cli.errors import CommandError
+
+    try:
+        app()
+    except CommandError as error:
+        sys.exit(f"perdure: {error}")
+    except BrokenPipeError:
+        # whoever read our output has gone; nothing may be flushed there any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
             stack.push_async_callback(provider.aclose)
 
         live, stops, tools = LiveView(redis), StopListener(ears), ToolRegistry(builtin_tools())
+        stack.push_async_callback(live.drain)
         listening = asyncio.create_task(stops.run())
         stack.callback(listening.cancel)
 

@@ -6,6 +6,7 @@ import signal
 import sys
 
 import structlog
+import uvloop
 from prometheus_client import start_http_server
 
 from cli.worker import running_worker
@@ -22,7 +23,8 @@ def run() -> None:
     configure_logging(settings.log_level, settings.log_format)
     code = 0
     try:
-        asyncio.run(_work(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_work(settings))
     except Exception:
         log.exception("worker failed")
         code = 1

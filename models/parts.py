@@ -71,7 +71,10 @@ PARTS: TypeAdapter[list[Part]] = TypeAdapter(list[Part])
 
 def dump_part(part: Part) -> dict[str, Any]:
     """The stored form of a part: JSON types only, absent fields left out."""
-    return part.model_dump(mode="json", exclude_none=True)
+    stored = part.model_dump(mode="json", exclude_none=True)
+    if isinstance(part, ToolResultPart):
+        stored.setdefault("result", None)  # a tool may answer null, which is not the same as nothing
+    return stored
 
 
 def public_part(stored: dict[str, Any]) -> dict[str, Any]:

@@ -244,7 +244,7 @@ def _named(template: str, provider: str) -> str:
 
 
 _URL = re.compile(r"\S*://\S*")
-_KEY = re.compile(r"\b(?:sk|pk|rk)-[\w*.-]{6,}|\bbearer\s+\S+", re.IGNORECASE)
+_KEY = re.compile(r"\b(?:sk|pk|rk)-[\w*.-]{5,}[\w*]|\bbearer\s+\S+", re.IGNORECASE)
 
 
 def _detail(signal: Signal, kind: FailureKind) -> str | None:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func
 
 from models.chat_state import ChatState, ChatStatus, ToolCallRef
 from models.parts import CONTENT_VERSION, Part, ToolResultPart, dump_part
-from models.store.tables import chats, messages, queued_messages, steps, tool_results
+from models.store.reading import reading
+from models.store.tables import chats, drafts, messages, queued_messages, steps, tool_results
 from models.turns import CallsClosedBy
 
 _COLUMNS = [
@@ -36,6 +37,23 @@ _COLUMNS = [
     chats.c.last_command_id,
     chats.c.last_model_config_id,
 ]
+
+_DRAFT_COLUMNS = [
+    drafts.c.state.label("draft_state"),
+    drafts.c.answer.label("draft_answer"),
+    drafts.c.content.label("draft_content"),
+    drafts.c.created_by.label("draft_created_by"),
+    drafts.c.model_config_id.label("draft_model_config_id"),
+]
+
+# Statements of the hot path are built once: SQLAlchemy then finds them in its cache without looking at them.
+_READ = select(*_COLUMNS).where(chats.c.id == bindparam("chat"))
+_LOCK = _READ.with_for_update()
+_LOCK_WITH_DRAFT = (
+    _READ.add_columns(*_DRAFT_COLUMNS)
+    .where(drafts.c.id == bindparam("draft"), drafts.c.chat_id == chats.c.id)
+    .with_for_update()
+)
 
 _CLOSED_BECAUSE = {
     CallsClosedBy.NEW_MESSAGE: "The user sent a new message before this tool call had a result.",
@@ -83,8 +101,8 @@ async def read_state(engine: AsyncEngine, chat_id: UUID) -> ChatState:
     Raises:
         ChatNotFoundError: there is no such chat.
     """
-    async with engine.connect() as conn:
-        result = await conn.execute(select(*_COLUMNS).where(chats.c.id == chat_id))
+    async with reading(engine) as conn:
+        result = await conn.execute(_READ, {"chat": chat_id})
         row = result.mappings().one_or_none()
     if row is None:
         raise ChatNotFoundError(chat_id)
@@ -93,21 +111,32 @@ async def read_state(engine: AsyncEngine, chat_id: UUID) -> ChatState:
 
 @dataclass(slots=True)
 class Bundle:
-    """Changes to one chat that commit together. Made by `open`, ended by `close`."""
+    """Changes to one chat that commit together. Made by `open`, ended by `close`.
+
+    New history rows, the claimed step and the chat's own row are written by `close` in one statement: a
+    round trip to the database costs more than anything else here.
+
+    Attributes:
+        row: the chat as it was locked, with the columns of a draft (`draft_*`) where one was asked for.
+        message_ids: once closed, the new rows that clients may see, in order.
+    """
 
     conn: AsyncConnection
     row: RowMapping
     changes: dict[str, Any] = field(default_factory=dict[str, Any])
-    message_ids: list[int] = field(default_factory=list[int])
+    message_ids: tuple[int, ...] = ()
+    _messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    _step: dict[str, Any] | None = None
 
     @classmethod
-    async def open(cls, conn: AsyncConnection, chat_id: UUID) -> "Bundle":
-        """Lock the chat's row.
+    async def open(cls, conn: AsyncConnection, chat_id: UUID, draft_id: UUID | None = None) -> "Bundle":
+        """Lock the chat's row, and the row of a draft against the door that may be withdrawing it.
 
         Raises:
-            ChatNotFoundError: there is none.
+            ChatNotFoundError: there is no such chat, or no such draft of it.
         """
-        result = await conn.execute(select(*_COLUMNS).where(chats.c.id == chat_id).with_for_update())
+        query = _LOCK if draft_id is None else _LOCK_WITH_DRAFT
+        result = await conn.execute(query, {"chat": chat_id, "draft": draft_id})
         row = result.mappings().one_or_none()
         if row is None:
             raise ChatNotFoundError(chat_id)
@@ -140,15 +169,11 @@ class Bundle:
         """A user message enters history: the counting of steps begins anew."""
         self.set(turn=turn, step=0, open_calls=[], turn_ended=False, provider_failures=0)
 
-    async def insert_messages(self, new: Sequence[NewMessage], *, turn: int, step: int) -> list[int]:
-        """Append rows to history.
-
-        Returns:
-            Their ids, in order.
-        """
+    def add_messages(self, new: Sequence[NewMessage], *, turn: int, step: int) -> None:
+        """Append rows to history."""
         if not new:
-            return []
-        rows = [
+            return
+        self._messages += [
             {
                 "chat_id": self.chat_id,
                 "role": message.role,
@@ -167,13 +192,7 @@ class Bundle:
             }
             for message in new
         ]
-        result = await self.conn.execute(insert(messages).values(rows).returning(messages.c.id))
-        ids = sorted(result.scalars())  # identity values ascend in the order of the VALUES list
-        self.message_ids += [
-            row_id for row_id, message in zip(ids, new, strict=True) if message.visibility != "model"
-        ]
         self.set(history_version=self.version, generation_attempt=0)
-        return ids
 
     async def close_open_calls(self, reason: CallsClosedBy) -> None:
         """Answer every outstanding call: with its result where the tool had finished, else with an error
@@ -181,11 +200,8 @@ class Bundle:
         calls = self.state().open_calls
         if not calls:
             return
-        await self.insert_messages(
-            await results_for(self, calls, _CLOSED_BECAUSE[reason]),
-            turn=self.row["turn"],
-            step=self.row["step"],
-        )
+        results = await results_for(self, calls, _CLOSED_BECAUSE[reason])
+        self.add_messages(results, turn=self.row["turn"], step=self.row["step"])
         self.set(open_calls=[])
 
     async def enqueue(self, parts: list[dict[str, Any]], created_by: UUID, model_config_id: UUID) -> int:
@@ -230,40 +246,51 @@ class Bundle:
             queue_version=self.version,
             last_model_config_id=head["model_config_id"],
         )
-        await self.enter_user_message(head["content"], head["created_by"], head["model_config_id"], turn=turn)
+        self.enter_user_message(head["content"], head["created_by"], head["model_config_id"], turn=turn)
 
-    async def enter_user_message(
+    def enter_user_message(
         self, parts: list[dict[str, Any]], created_by: UUID, model_config_id: UUID, *, turn: int
     ) -> None:
         """Put a user message into history and start the turn that answers it."""
         message = NewMessage("user", parts, created_by=created_by, model_config_id=model_config_id)
-        await self.insert_messages([message], turn=turn, step=0)
+        self.add_messages([message], turn=turn, step=0)
         self.start_turn(turn)
 
-    async def record_step(self, turn: int, step: int, end: str) -> None:
-        """Claim the key of a committed step.
-
-        Raises:
-            sqlalchemy.exc.IntegrityError: it was committed before; callers look first, under the lock.
-        """
-        await self.conn.execute(insert(steps).values(chat_id=self.chat_id, turn=turn, step=step, end=end))
+    def record_step(self, turn: int, step: int, end: str) -> None:
+        """Claim the key of a committed step. Callers look first, under the lock, whether it is free."""
+        self._step = {"chat_id": self.chat_id, "turn": turn, "step": step, "end": end}
 
     async def close(self) -> ChatState:
-        """Write the row and its counters.
+        """Write everything.
 
         Returns:
             The state after the bundle.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: the step was committed before.
         """
         if "generation_attempt" in self.changes:
             self.changes.setdefault("retry_state", None)
         if self.changes.get("retry_state", self.row["retry_state"]) != self.row["retry_state"]:
             self.changes["retry_state_version"] = self.version
         state = self.state()
-        await self.conn.execute(
+        statement = (
             update(chats)
             .where(chats.c.id == self.chat_id)
             .values(**self.changes, snapshot_version=self.version, updated_at=func.now())
         )
+        if self._step is not None:
+            statement = statement.add_cte(insert(steps).values(self._step).cte("step"))
+        if self._messages:
+            # a single dict keeps the statement in SQLAlchemy's cache; a list of them would not
+            rows = self._messages[0] if len(self._messages) == 1 else self._messages
+            new = insert(messages).values(rows).returning(messages.c.id, messages.c.visibility).cte("new")
+            visible = select(func.array_agg(new.c.id)).where(new.c.visibility != "model").scalar_subquery()
+            # identity values ascend in the order of the VALUES list
+            written = await self.conn.execute(statement.returning(visible))
+            self.message_ids = tuple(sorted(written.scalar_one() or ()))
+        else:
+            await self.conn.execute(statement)
         return state.model_copy(update={"snapshot_version": self.version})
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import and_, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from models.store.reading import reading
+from models.store.reading import UNFLUSHED, reading
 from models.store.tables import drafts
 
 
@@ -80,10 +80,11 @@ async def store_draft(
         drafts.c.model_config_id,
         drafts.c.created_at,
         drafts.c.answer,
+        UNFLUSHED,
     )
     async with reading(engine) as conn:  # one statement: it commits by itself
-        row = (await conn.execute(statement)).one()
-    return Draft(*row[:-1], answer=_answer(row.answer))
+        *columns, answer, _ = (await conn.execute(statement)).one()
+    return Draft(*columns, answer=_answer(answer))
 
 
 async def withdraw(engine: AsyncEngine, draft_id: UUID) -> bool:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, select, update
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func, null
 
@@ -19,6 +19,7 @@ from models.chat_state import ChatState, ChatStatus, ToolCallRef
 from models.failures import MAX_PROVIDER_ATTEMPTS, Failure, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import Bundle, NewMessage, results_for, synthetic_result
+from models.store.reading import UNFLUSHED, reading
 from models.store.tables import chats, model_configs, steps
 from models.stream import Episode
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome
@@ -72,45 +73,53 @@ class RetryLater:
     state: ChatState
 
 
+_HAD_RETRY = chats.c.retry_state.is_not(None)
+_NEW_VERSION = chats.c.snapshot_version + 1
+
+_BEGIN = (
+    update(chats)
+    .where(
+        chats.c.id == bindparam("chat"),
+        model_configs.c.id == chats.c.last_model_config_id,
+        chats.c.status == ChatStatus.RUNNING,
+        chats.c.turn == bindparam("at_turn"),
+        chats.c.step == bindparam("after_step"),
+        chats.c.turn_ended.is_(False),
+    )
+    .values(
+        generation_attempt=chats.c.generation_attempt + 1,
+        snapshot_version=_NEW_VERSION,
+        retry_state_version=case((_HAD_RETRY, _NEW_VERSION), else_=chats.c.retry_state_version),
+        retry_state=null(),
+        updated_at=func.now(),
+    )
+    .returning(
+        chats.c.history_version,
+        chats.c.generation_attempt,
+        chats.c.snapshot_version,
+        chats.c.owner_id,
+        model_configs.c.id,
+        model_configs.c.provider,
+        model_configs.c.model,
+        model_configs.c.context_limit,
+        model_configs.c.max_output_tokens,
+        model_configs.c.thinking_budget_tokens,
+        UNFLUSHED,
+    )
+)
+
+
 async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOutcome:
     """Count a model attempt, unless the step is over or the chat has moved on; then say how it ended."""
-    new_version = chats.c.snapshot_version + 1
-    had_retry = chats.c.retry_state.is_not(None)
-    async with engine.begin() as conn:
+    async with reading(engine) as conn:  # one statement: it commits by itself
         result = await conn.execute(
-            update(chats)
-            .where(
-                chats.c.id == call.chat_id,
-                model_configs.c.id == chats.c.last_model_config_id,
-                chats.c.status == ChatStatus.RUNNING,
-                chats.c.turn == call.turn,
-                chats.c.step == call.step - 1,
-                chats.c.turn_ended.is_(False),
-            )
-            .values(
-                generation_attempt=chats.c.generation_attempt + 1,
-                snapshot_version=new_version,
-                retry_state_version=case((had_retry, new_version), else_=chats.c.retry_state_version),
-                retry_state=null(),
-                updated_at=func.now(),
-            )
-            .returning(
-                chats.c.history_version,
-                chats.c.generation_attempt,
-                chats.c.snapshot_version,
-                chats.c.owner_id,
-                model_configs.c.id,
-                model_configs.c.provider,
-                model_configs.c.model,
-                model_configs.c.context_limit,
-                model_configs.c.max_output_tokens,
-                model_configs.c.thinking_budget_tokens,
-            )
+            _BEGIN, {"chat": call.chat_id, "at_turn": call.turn, "after_step": call.step - 1}
         )
         row = result.one_or_none()
         if row is not None:
-            history_version, attempt, version, owner_id, *model = row
+            history_version, attempt, version, owner_id, *model, _ = row
             return Begun(Episode(history_version, attempt), version, owner_id, ChatModel(*model))
+    async with engine.begin() as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         return await _how_it_ended(bundle, call)
 
@@ -131,10 +140,10 @@ async def commit_step(
             return await _how_it_ended(bundle, call)
         stopped = interrupted or row["status"] == ChatStatus.INTERRUPTING
         if answer.parts:
-            await bundle.insert_messages([_assistant_row(answer)], turn=call.turn, step=call.step)
+            bundle.add_messages([_assistant_row(answer)], turn=call.turn, step=call.step)
         if stopped:
             synthetic = [synthetic_result(c, _INTERRUPTED_CALL) for c in answer.calls]
-            await bundle.insert_messages(
+            bundle.add_messages(
                 [NewMessage("tool", [dump_part(part)]) for part in synthetic], turn=call.turn, step=call.step
             )
         open_calls = [] if stopped else [ref.model_dump() for ref in answer.calls]
@@ -143,7 +152,7 @@ async def commit_step(
             bundle.set(status=ChatStatus.WAITING)
         bundle.set(step=call.step, open_calls=open_calls, turn_ended=ended, provider_failures=0)
         end = StepEnd.INTERRUPTED if stopped else StepEnd.COMMITTED
-        await bundle.record_step(call.turn, call.step, end)
+        bundle.record_step(call.turn, call.step, end)
         return StepOutcome(end=end, state=await bundle.close())
 
 
@@ -196,7 +205,7 @@ async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatStat
         if (state.turn, state.step) != (commit.turn, commit.step) or not state.open_calls:
             return state
         rows = await results_for(bundle, state.open_calls, "The tool ended without a result.")
-        await bundle.insert_messages(rows, turn=commit.turn, step=commit.step)
+        bundle.add_messages(rows, turn=commit.turn, step=commit.step)
         bundle.set(open_calls=[])
         return await bundle.close()
 

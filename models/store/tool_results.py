@@ -6,13 +6,14 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.store.reading import reading
 from models.store.tables import messages, tool_results
 from models.turns import ToolRun
 
 
 async def find_result(engine: AsyncEngine, run: ToolRun) -> bool:
     """Whether this call has a result already."""
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         result = await conn.execute(
             select(tool_results.c.tool_call_id).where(
                 tool_results.c.chat_id == run.chat_id,
@@ -26,7 +27,7 @@ async def find_result(engine: AsyncEngine, run: ToolRun) -> bool:
 
 async def record_result(engine: AsyncEngine, run: ToolRun, part: dict[str, Any]) -> None:
     """Store a result; the first one of a call stays."""
-    async with engine.begin() as conn:
+    async with reading(engine) as conn:  # one statement: it commits by itself
         await conn.execute(
             insert(tool_results)
             .values(chat_id=run.chat_id, turn=run.turn, step=run.step, tool_call_id=run.call.id, part=part)
@@ -40,7 +41,7 @@ async def read_arguments(engine: AsyncEngine, run: ToolRun) -> Any:
     Raises:
         LookupError: the step has no such call.
     """
-    async with engine.connect() as conn:
+    async with reading(engine) as conn:
         result = await conn.execute(
             select(messages.c.content).where(
                 messages.c.chat_id == run.chat_id,

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.store.bundle import Bundle
@@ -25,68 +25,60 @@ async def commit_transition(engine: AsyncEngine, commit: Commit) -> Receipt:
     """
     write = commit.write
     async with engine.begin() as conn:
-        bundle = await Bundle.open(conn, commit.chat_id)
-        if write.draft is not None:
-            draft = await _lock_draft(conn, write.draft)
-            if draft["state"] == "withdrawn":
-                return Receipt(verdict=Verdict.WITHDRAWN, state=bundle.state())
-            if draft["state"] == "delivered":
-                return Receipt(verdict=Verdict.APPLIED, state=bundle.state(), **draft["answer"])
-        else:
-            draft = None
-            if bundle.row["last_command_id"] == commit.command_id:
-                return Receipt(verdict=Verdict.APPLIED, state=bundle.state())
+        bundle = await Bundle.open(conn, commit.chat_id, write.draft)
         now = bundle.state()
+        earlier = _earlier_answer(bundle, commit)
+        if earlier is not None:
+            return earlier
         if (now.name, now.turn) != (write.expect, write.expect_turn):
             return Receipt(verdict=Verdict.STALE, state=now)
         if write.place is Placement.QUEUE and now.queued >= QUEUE_LIMIT:
             return Receipt(verdict=Verdict.QUEUE_FULL, state=now)
-        return await _apply(bundle, write, draft, commit.command_id)
+        return await _apply(bundle, write, commit.command_id)
 
 
-async def _apply(bundle: Bundle, write: Write, draft: RowMapping | None, command_id: str) -> Receipt:
+def _earlier_answer(bundle: Bundle, commit: Commit) -> Receipt | None:
+    """What became of this very command, if it came before."""
+    row, now = bundle.row, bundle.state()
+    if commit.write.draft is None:
+        applied = row["last_command_id"] == commit.command_id
+        return Receipt(verdict=Verdict.APPLIED, state=now) if applied else None
+    match row["draft_state"]:
+        case "withdrawn":
+            return Receipt(verdict=Verdict.WITHDRAWN, state=now)
+        case "delivered":
+            return Receipt(verdict=Verdict.APPLIED, state=now, **row["draft_answer"])
+        case _:
+            return None
+
+
+async def _apply(bundle: Bundle, write: Write, command_id: str) -> Receipt:
+    row = bundle.row
     queued_id: int | None = None
-    if draft is not None and write.place is Placement.QUEUE:
-        queued_id = await bundle.enqueue(draft["content"], draft["created_by"], _model_of(bundle, draft))
+    if write.place is Placement.QUEUE:
+        queued_id = await bundle.enqueue(row["draft_content"], row["draft_created_by"], _model(row))
     if write.close_calls is not None:
         await bundle.close_open_calls(write.close_calls)
     if write.promote_head:
         await bundle.promote_head(write.turn)
-    elif draft is not None and write.place is Placement.HISTORY:
-        model = _model_of(bundle, draft)
-        await bundle.enter_user_message(draft["content"], draft["created_by"], model, turn=write.turn)
+    elif write.place is Placement.HISTORY:
+        model = _model(row)
+        bundle.enter_user_message(row["draft_content"], row["draft_created_by"], model, turn=write.turn)
         bundle.set(last_model_config_id=model)
     bundle.set(status=write.status, archived=write.archived, last_command_id=command_id)
     if write.clear_error:
         bundle.set(last_error=None)
     state = await bundle.close()
     receipt = Receipt(
-        verdict=Verdict.APPLIED, state=state, message_ids=tuple(bundle.message_ids), queued_id=queued_id
+        verdict=Verdict.APPLIED, state=state, message_ids=bundle.message_ids, queued_id=queued_id
     )
-    if draft is not None:
-        await _deliver(bundle.conn, draft["id"], receipt)
+    if write.draft is not None:
+        await _deliver(bundle.conn, write.draft, receipt)
     return receipt
 
 
-def _model_of(bundle: Bundle, draft: RowMapping) -> UUID:
-    return draft["model_config_id"] or bundle.row["last_model_config_id"]
-
-
-async def _lock_draft(conn: AsyncConnection, draft_id: UUID) -> RowMapping:
-    """The draft, held against the door that may be withdrawing it."""
-    result = await conn.execute(
-        select(
-            drafts.c.id,
-            drafts.c.state,
-            drafts.c.answer,
-            drafts.c.content,
-            drafts.c.created_by,
-            drafts.c.model_config_id,
-        )
-        .where(drafts.c.id == draft_id)
-        .with_for_update()
-    )
-    return result.mappings().one()
+def _model(row: RowMapping) -> UUID:
+    return row["draft_model_config_id"] or row["last_model_config_id"]
 
 
 async def _deliver(conn: AsyncConnection, draft_id: UUID, receipt: Receipt) -> None:

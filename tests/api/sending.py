@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 from sqlalchemy import update
 
 from models.store import chats as chat_store
@@ -17,7 +17,7 @@ from workflows.chat.machine import decide
 
 async def send(
     door: Door, chat: Body, words: str = "and?", key: str | None = None, **more: object
-) -> httpx.Response:
+) -> httpx2.Response:
     headers = {} if key is None else {"Idempotency-Key": key}
     return await door.owner.http.post(
         f"/chats/{chat['id']}/messages", json={"content": text(words), **more}, headers=headers

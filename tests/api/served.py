@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import uvicorn
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -28,7 +28,7 @@ class Person:
 
     caller: Caller
     token: str
-    http: httpx.AsyncClient
+    http: httpx2.AsyncClient
 
 
 @dataclass
@@ -55,7 +55,7 @@ async def served(settings: Settings) -> AsyncGenerator[Served]:
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     running = Served(f"http://127.0.0.1:{listener.getsockname()[1]}", app, server, task)
-    async with httpx.AsyncClient(base_url=running.url) as http:
+    async with httpx2.AsyncClient(base_url=running.url) as http:
         await http.get("/healthz")  # the listener is open already; this waits for the application
     try:
         yield running
@@ -80,7 +80,7 @@ async def person(engine: AsyncEngine, url: str, organization: UUID, name: str) -
     caller = await create_user(engine, organization, f"{name}-{uuid4().hex[:8]}", name)
     token = await create_token(engine, caller.user_id, "test")
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=f"{url}/api/v2", headers=headers, timeout=20) as http:
+    async with httpx2.AsyncClient(base_url=f"{url}/api/v2", headers=headers, timeout=20) as http:
         yield Person(caller, token, http)
 
 

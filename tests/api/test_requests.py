@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from models.store.accounts import create_token
@@ -24,7 +24,7 @@ from tests.api.served import served, text
     ],
 )
 async def test_without_a_valid_token_nothing_is_shown(door: Door, headers: dict[str, str]):
-    async with httpx.AsyncClient(base_url=door.served.url, headers=headers) as http:
+    async with httpx2.AsyncClient(base_url=door.served.url, headers=headers) as http:
         for method, path in [
             ("GET", "/api/v2/chats"),
             ("POST", "/api/v2/chats"),
@@ -42,14 +42,14 @@ async def test_both_headers_carry_a_token(door: Door):
         {"Coder-Session-Token": door.owner.token},
         {"authorization": f"bearer {door.owner.token}"},
     ):
-        async with httpx.AsyncClient(base_url=door.served.url, headers=headers) as http:
+        async with httpx2.AsyncClient(base_url=door.served.url, headers=headers) as http:
             assert (await http.get("/api/v2/chats")).status_code == 200
 
 
 async def test_an_expired_token_is_none(door: Door):
     past = datetime.now(UTC) - timedelta(seconds=1)
     token = await create_token(door.engine, door.owner.caller.user_id, "old", past)
-    async with httpx.AsyncClient(base_url=door.served.url) as http:
+    async with httpx2.AsyncClient(base_url=door.served.url) as http:
         response = await http.get("/api/v2/chats", headers={"Coder-Session-Token": token})
     assert response.status_code == 401
 
@@ -107,7 +107,7 @@ async def test_a_body_beyond_the_cap_is_refused(door: Door, chunked: bool):
         empty = json.dumps({"organization_id": str(door.organization), "content": text("")}).encode()
         return empty.replace(b'"text": ""', b'"text": "' + b"x" * (size - len(empty)) + b'"')
 
-    async def post(content: bytes) -> httpx.Response:
+    async def post(content: bytes) -> httpx2.Response:
         async def pieces():
             for start in range(0, len(content), 60_000):
                 yield content[start : start + 60_000]
@@ -133,7 +133,7 @@ async def test_a_request_id_is_kept_or_made(door: Door):
 
 
 async def test_readiness_names_what_is_missing(door: Door):
-    async with httpx.AsyncClient(base_url=door.served.url) as http:
+    async with httpx2.AsyncClient(base_url=door.served.url) as http:
         assert (await http.get("/healthz")).status_code == 200
         response = await http.get("/readyz")
     assert response.status_code == 503
@@ -153,7 +153,7 @@ async def test_with_everything_away_the_process_is_up_and_says_so(monkeypatch: p
     settings = Settings(
         database_url="postgresql://postgres@127.0.0.1:1/none", redis_url="redis://127.0.0.1:1"
     )
-    async with served(settings) as lonely, httpx.AsyncClient(base_url=lonely.url) as http:
+    async with served(settings) as lonely, httpx2.AsyncClient(base_url=lonely.url) as http:
         assert (await http.get("/healthz")).json() == {"status": "ok"}
         response = await http.get("/readyz")
         assert response.status_code == 503
@@ -166,14 +166,14 @@ async def test_with_everything_away_the_process_is_up_and_says_so(monkeypatch: p
 
 async def test_metrics_count_requests_by_route(door: Door):
     await door.owner.http.get(f"/chats/{uuid4()}")
-    async with httpx.AsyncClient(base_url=door.served.url) as http:
+    async with httpx2.AsyncClient(base_url=door.served.url) as http:
         body = (await http.get("/metrics")).text
     line = 'perdure_api_requests_total{method="GET",route="/chats/{chat}",status="404"}'
     assert line in body
 
 
 async def test_the_openapi_document_names_every_operation(door: Door):
-    async with httpx.AsyncClient(base_url=door.served.url) as http:
+    async with httpx2.AsyncClient(base_url=door.served.url) as http:
         document = (await http.get("/openapi.json")).json()
         assert (await http.get("/docs")).status_code == 200
     operations = {

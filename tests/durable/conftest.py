@@ -4,11 +4,12 @@ import os
 from collections.abc import AsyncGenerator
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 from activities.providers.demo import DemoModel
 from cli.stack import Stack, StackOptions
-from runtime.database import open_engine
+from runtime.database import driver_url
 from tests.durable.caller import Caller
 from tests.durable.rows import Rows
 
@@ -43,7 +44,8 @@ async def perdure(tmp_path_factory: pytest.TempPathFactory, model: DemoModel) ->
 
 @pytest.fixture(scope="package")
 async def rows(perdure: Stack) -> AsyncGenerator[Rows]:
-    engine: AsyncEngine = open_engine(perdure.database_url, pool_size=4)
+    # no pool: these tests kill the server under it
+    engine = create_async_engine(driver_url(perdure.database_url), poolclass=NullPool)
     yield Rows(engine)
     await engine.dispose()
 

@@ -6,7 +6,6 @@ receipt. The main loop does what the state asks for, one action at a time, and r
 """
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -47,6 +46,7 @@ class ChatWorkflow:
         self._state = start.state
         self._writing = asyncio.Lock()
         self._in_flight: list[workflow.ActivityHandle[Any]] = []
+        self._alarm: asyncio.Task[None] | None = None
         self._show_state()
 
     @workflow.run
@@ -201,18 +201,31 @@ class ChatWorkflow:
     async def _rested(self) -> bool:
         """Wait for work.
 
+        One timer serves many turns: it is not cancelled when work comes, and when it rings too early it
+        is wound for the rest. A timer per turn would cost the server more than the turn's other events.
+
         Returns:
             Whether the idle time passed without any, so that the run can end.
         """
-        try:
-            await workflow.wait_condition(
-                lambda: next_action(self._state) is not Action.REST,
-                timeout=timedelta(seconds=self._start.idle_seconds),
-                timeout_summary="idle",
-            )
-        except TimeoutError:
-            return workflow.all_handlers_finished()
-        return False
+        resting_since = workflow.time()
+        idle = self._start.idle_seconds
+        while True:
+            if self._alarm is None:
+                left = resting_since + idle - workflow.time()
+                self._alarm = asyncio.create_task(workflow.sleep(max(left, 0.0), summary="idle"))
+            await workflow.wait_condition(lambda: self._has_work() or self._alarm_rang())
+            if self._alarm_rang():
+                self._alarm = None
+            if self._has_work():
+                return False
+            if workflow.time() >= resting_since + idle:
+                return workflow.all_handlers_finished()
+
+    def _alarm_rang(self) -> bool:
+        return self._alarm is not None and self._alarm.done()
+
+    def _has_work(self) -> bool:
+        return next_action(self._state) is not Action.REST
 
     def _hand_over_when_long(self) -> None:
         """Continue as new between steps, before replay becomes slow. Handlers in flight go first."""

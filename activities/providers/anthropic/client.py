@@ -34,14 +34,20 @@ class AnthropicProvider:
             api_key: the key of this endpoint.
             base_url: where it is, without `/v1`; None for the vendor's own.
             label: short name in metrics and failures; signatures are stored under it.
+
+        Raises:
+            ModelCallError: the address is not valid.
         """
         self._label = label
-        self._client = AsyncAnthropic(
-            api_key=api_key,
-            base_url=base_url,
-            max_retries=0,
-            http_client=DefaultAsyncHttpxClient(timeout=_TIMEOUT, limits=_LIMITS),
-        )
+        try:
+            self._client = AsyncAnthropic(
+                api_key=api_key,
+                base_url=base_url,
+                max_retries=0,
+                http_client=DefaultAsyncHttpxClient(timeout=_TIMEOUT, limits=_LIMITS),
+            )
+        except httpx2.InvalidURL as error:
+            raise self._failed(error) from None
 
     @property
     def label(self) -> str:

@@ -62,7 +62,6 @@ _TRANSPORT_PHRASES: tuple[tuple[type[Exception], str], ...] = (
     (httpx2.UnsupportedProtocol, "malformed configuration: the address must begin with http or https"),
     (httpx2.InvalidURL, "malformed configuration: the address is not valid"),
     (httpx2.TooManyRedirects, "malformed configuration: the address redirects without end"),
-    (UnicodeEncodeError, "malformed configuration: the key or a header cannot be sent over HTTP"),
     (httpx2.DecodingError, _UNREADABLE),
     (UnreadableStream, _UNREADABLE),
     (APIConnectionError, "connection reset"),

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 import websockets
 from httpx_sse import EventSource
 from redis.asyncio import Redis
@@ -88,7 +88,7 @@ async def sse(
         yield reader
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError, httpx.HTTPError):
+        with suppress(asyncio.CancelledError, httpx2.HTTPError):
             await task
 
 
@@ -117,7 +117,7 @@ def narrow_connection(door: Door) -> socket.socket:
     """A connection on which little fits before the sender has to wait."""
     narrow = socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
-    address = httpx.URL(door.served.url)
+    address = httpx2.URL(door.served.url)
     narrow.connect((address.host, address.port))
     return narrow
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2
 import pytest
 import websockets
 from redis.asyncio import Redis
@@ -313,7 +313,7 @@ async def test_a_server_that_stops_sends_its_readers_away_at_once(
         there = Door(second, door.engine, door.organization, door.model, door.owner, door.other)
         async with (
             person(door.engine, second.url, door.organization, "Eve"),
-            httpx.AsyncClient(base_url=f"{second.url}/api/v2", headers=door.owner.http.headers) as http,
+            httpx2.AsyncClient(base_url=f"{second.url}/api/v2", headers=door.owner.http.headers) as http,
         ):
             there.owner.http, before = http, there.owner.http
             async with sse(there, chat) as reader, frames(there, chat) as socket:

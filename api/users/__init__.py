@@ -1,0 +1,1 @@
+"""Users: who the caller is."""
