@@ -190,6 +190,7 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         "listMessages": "/api/v2/chats/{chat}/messages",
         "sendMessage": "/api/v2/chats/{chat}/messages",
         "streamChat": "/api/v2/chats/{chat}/stream",
+        "getMe": "/api/v2/users/me",
         "getHealth": "/healthz",
         "getReadiness": "/readyz",
         "getMetrics": "/metrics",

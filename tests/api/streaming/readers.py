@@ -10,7 +10,6 @@ from uuid import UUID
 
 import httpx2
 import websockets
-from httpx_sse import EventSource
 from redis.asyncio import Redis
 
 from models.stream import Entry, Episode, Preview, PreviewPart, WakeUp, encode_entry, stream_key
@@ -76,11 +75,18 @@ async def sse(
             assert response.status_code == 200, await response.aread()
             assert response.headers["cache-control"] == "no-store"
             assert response.headers["x-accel-buffering"] == "no"
-            async for event in EventSource(response).aiter_sse():
-                body = json.loads(event.data)
-                assert body["type"] == event.event
+            fields: dict[str, str] = {}
+            async for line in response.aiter_lines():
+                name, _, value = line.partition(": ")
+                if name:
+                    fields[name] = value
+                    continue
+                if line.startswith(":"):
+                    continue
+                body = json.loads(fields["data"])
+                assert body["type"] == fields["event"]
                 assert body["chat_id"] == chat["id"]
-                reader.add(body, event.id)
+                reader.add(body, fields["id"])
         reader.over.set()
 
     task = asyncio.create_task(read())
