@@ -75,6 +75,7 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         task_queue=settings.task_queue,
         command_timeout_seconds=settings.command_timeout_seconds,
         idle_seconds=settings.idle_seconds,
+        events_per_run=settings.events_per_run,
     )
     hub = StreamHub(
         engine, Tail(settings.redis_url, redis), poll_interval_seconds=settings.poll_interval_seconds

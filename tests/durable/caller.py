@@ -145,25 +145,37 @@ class Caller:
             await reader.stop()
         await self.http.aclose()
 
-    async def create(self, text: str) -> str:
+    async def create(self, text: str, **fields: Any) -> str:
         """A new chat that is asked `text`."""
         me = await self.rows.first_user()
         answer = await self.http.post(
             self.url,
-            json={"organization_id": str(me.organization_id), "content": [{"type": "text", "text": text}]},
+            json={
+                "organization_id": str(me.organization_id),
+                "content": [{"type": "text", "text": text}],
+                **fields,
+            },
             headers={"Idempotency-Key": str(uuid4())},
         )
         assert answer.status_code == 201, answer.text
         return answer.json()["id"]
 
     async def send(self, chat: str, text: str, *, busy: str = "queue", key: str | None = None) -> Body:
-        answer = await self.http.post(
+        answer = await self.try_to_send(chat, text, busy=busy, key=key)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def try_to_send(
+        self, chat: str, text: str, *, busy: str = "queue", key: str | None = None
+    ) -> httpx2.Response:
+        return await self.http.post(
             f"{self.url}/{chat}/messages",
             json={"content": [{"type": "text", "text": text}], "busy_behavior": busy},
             headers={"Idempotency-Key": key or str(uuid4())},
         )
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+
+    async def set_archived(self, chat: str, archived: bool) -> httpx2.Response:
+        return await self.http.patch(f"{self.url}/{chat}", json={"archived": archived})
 
     async def interrupt(self, chat: str) -> httpx2.Response:
         return await self.http.post(f"{self.url}/{chat}/interrupt")

@@ -8,7 +8,6 @@ import sys
 from typing import Any
 
 import httpx2
-import httpx2
 import pytest
 from anthropic import AsyncAnthropic
 from anthropic.types import MessageParam
@@ -99,7 +98,9 @@ async def test_a_request_is_recorded_without_its_key(model: DemoModel, client: A
     assert "demo-secret" not in str(request.as_json())
 
 
-async def test_everything_can_be_done_from_another_process(model: DemoModel, http: httpx2.AsyncClient) -> None:
+async def test_everything_can_be_done_from_another_process(
+    model: DemoModel, http: httpx2.AsyncClient
+) -> None:
     ordered = await http.post("/control/faults", json=[{"kind": "status", "status": 529}])
     assert ordered.json() == {"ordered": 1}
     body = {"model": "demo", "max_tokens": 9, "stream": True, "messages": held("remote")}

@@ -6,7 +6,6 @@ from typing import Any
 
 import anthropic
 import httpx2
-import httpx2
 import pytest
 from anthropic import AsyncAnthropic
 from anthropic.types import MessageParam

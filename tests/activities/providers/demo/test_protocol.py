@@ -8,7 +8,6 @@ from typing import Any
 import httpx2
 from anthropic import AsyncAnthropic
 from anthropic.types import MessageParam
-from httpx_sse import aconnect_sse
 
 from activities.providers.demo import DemoModel, script_block
 
@@ -24,8 +23,8 @@ async def ask(client: AsyncAnthropic, messages: list[MessageParam]) -> Any:
 
 async def events(http: httpx2.AsyncClient, messages: list[MessageParam]) -> list[dict[str, Any]]:
     body = {"model": "demo", "max_tokens": 500, "messages": messages, "stream": True}
-    async with aconnect_sse(http, "POST", "/v1/messages", json=body) as source:
-        return [{"event": sse.event, **json.loads(sse.data)} async for sse in source.aiter_sse()]
+    async with http.sse("/v1/messages", method="POST", json=body) as source:
+        return [{"event": sse.event, **json.loads(sse.data)} async for sse in source]
 
 
 def tool_input_pieces(seen: list[dict[str, Any]]) -> list[str]:
@@ -145,6 +144,15 @@ async def test_a_new_message_of_the_user_ends_the_script(client: AsyncAnthropic)
     newer = scripted({"text": "the newer script"}, {"text": "not this"})
     answer = await ask(client, [*scripted({"text": "scripted"}), answered, *newer])
     assert answer.content[0].text == "the newer script"
+
+
+async def test_of_several_scripts_in_one_message_the_last_counts(client: AsyncAnthropic) -> None:
+    # a turn that ended without an answer leaves its message beside the next one
+    unanswered = script_block({"text": f"held fences {script_block({'text': 'inner'})}"})
+    for before in (unanswered, "```demo\n{not json\n```"):
+        content = f"{before} first\n{script_block({'text': 'the newer script'})} second"
+        answer = await ask(client, [{"role": "user", "content": content}])
+        assert answer.content[0].text == "the newer script"
 
 
 async def test_text_is_split_into_as_many_pieces_as_told(http: httpx2.AsyncClient) -> None:
