@@ -75,18 +75,11 @@ async def sse(
             assert response.status_code == 200, await response.aread()
             assert response.headers["cache-control"] == "no-store"
             assert response.headers["x-accel-buffering"] == "no"
-            fields: dict[str, str] = {}
-            async for line in response.aiter_lines():
-                name, _, value = line.partition(": ")
-                if name:
-                    fields[name] = value
-                    continue
-                if line.startswith(":"):
-                    continue
-                body = json.loads(fields["data"])
-                assert body["type"] == fields["event"]
+            async for event in httpx2.EventSource(response):
+                body = json.loads(event.data)
+                assert body["type"] == event.event
                 assert body["chat_id"] == chat["id"]
-                reader.add(body, fields["id"])
+                reader.add(body, event.id)
         reader.over.set()
 
     task = asyncio.create_task(read())
