@@ -79,6 +79,7 @@ async def test_processes_that_start_together_migrate_once(database: str, tmp_pat
 
     await asyncio.gather(*map(migrate, range(3)))
     assert await lines(database, "SELECT version_num FROM alembic_version") != []
-    assert len(list(tmp_path.glob("*/token"))) == 1, "one of them made the first account"
+    tokens = [number for number in range(3) if (tmp_path / str(number) / "token").exists()]
+    assert len(tokens) == 1, "one of them made the first account"
     for table in ("organizations", "users", "api_tokens", "model_configs"):
         assert await lines(database, f"SELECT count(*) FROM {table}") == ["1"], table
