@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 
-import httpx
+import httpx2
 
 from activities.providers.demo import DemoModel, script_block
 from tests.durable.caller import Caller, text_of
@@ -23,7 +23,7 @@ def held(hold: str, after_pieces: int = 4) -> str:
     return script_block(step) + f" {hold}"
 
 
-def statuses(answers: list[httpx.Response]) -> Counter[int]:
+def statuses(answers: list[httpx2.Response]) -> Counter[int]:
     return Counter(answer.status_code for answer in answers)
 
 
