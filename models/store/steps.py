@@ -19,7 +19,7 @@ from models.chat_state import ChatState, ChatStatus, ToolCallRef
 from models.failures import MAX_PROVIDER_ATTEMPTS, Failure, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import Bundle, NewMessage, results_for, synthetic_result
-from models.store.reading import UNFLUSHED, reading
+from models.store.reading import UNFLUSHED, reading, transaction
 from models.store.tables import chats, model_configs, steps
 from models.stream import Episode
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome
@@ -119,7 +119,7 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
         if row is not None:
             history_version, attempt, version, owner_id, *model, _ = row
             return Begun(Episode(history_version, attempt), version, owner_id, ChatModel(*model))
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         return await _how_it_ended(bundle, call)
 
@@ -132,7 +132,7 @@ async def commit_step(
     An interrupted one answers its open calls itself and, with an empty queue, ends the interruption. An
     answer that is whole but meets a chat that is being interrupted is kept and treated the same.
     """
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         row = bundle.row
         in_time = (row["turn"], row["step"]) == (call.turn, call.step - 1) and not bundle.state().at_rest
@@ -158,7 +158,7 @@ async def commit_step(
 
 async def fail_step(engine: AsyncEngine, call: ModelCall, failure: Failure) -> StepOutcome:
     """Rest the chat in `error`. What the failed attempts streamed is not kept."""
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         if not _is_current(bundle, call):
             return await _how_it_ended(bundle, call)
@@ -167,7 +167,7 @@ async def fail_step(engine: AsyncEngine, call: ModelCall, failure: Failure) -> S
 
 async def note_failure(engine: AsyncEngine, call: ModelCall, failure: Failure) -> RetryLater | StepOutcome:
     """Count a transient failure and say when to try again; the attempt limit turns it into an error."""
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         if not _is_current(bundle, call):
             return await _how_it_ended(bundle, call)
@@ -199,7 +199,7 @@ async def note_failure(engine: AsyncEngine, call: ModelCall, failure: Failure) -
 
 async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatState:
     """Move the results of a step's tools from the ledger into history, all together, in call order."""
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, commit.chat_id)
         state = bundle.state()
         if (state.turn, state.step) != (commit.turn, commit.step) or not state.open_calls:
