@@ -46,21 +46,35 @@ class LiveView:
         self._redis = redis
         self._quiet_until = 0.0
         self._streaming = 0
-        self._sending: set[asyncio.Task[int]] = set()
+        self._sending: set[asyncio.Task[None]] = set()
 
     def wake(self, chat_id: UUID, snapshot_version: int) -> None:
         """Tell readers that the rows changed. Does not wait for Redis."""
-        self._send(self.append(chat_id, WakeUp(snapshot_version)))
+        self._send(self._wake(chat_id, snapshot_version))
 
     def wake_committed(self, chat_id: UUID, snapshot_version: int) -> None:
         """The same after a step's commit: what was streamed is in the rows now and leaves the stream."""
-        self._send(self.append(chat_id, WakeUp(snapshot_version), keep=1))
+        self._send(self._wake(chat_id, snapshot_version, keep=1))
 
     def stop(self, chat_id: UUID, turn: int, snapshot_version: int) -> None:
         """Order whoever streams this turn to stop, and wake readers. Does not wait for Redis."""
-        self._send(self.append(chat_id, WakeUp(snapshot_version), order=Stop(chat_id, turn)))
+        self._send(self._wake(chat_id, snapshot_version, order=Stop(chat_id, turn)))
 
-    def _send(self, sending: Coroutine[Any, Any, int]) -> None:
+    async def _wake(
+        self,
+        chat_id: UUID,
+        snapshot_version: int,
+        *,
+        keep: int = STREAM_MAX_ENTRIES,
+        order: Stop | None = None,
+    ) -> None:
+        """Send a wake-up; one that Redis did not take is sent again after its pause, once. A Redis that is
+        away for longer has its readers look at the rows by themselves."""
+        if not await self.append(chat_id, WakeUp(snapshot_version), keep=keep, order=order):
+            await asyncio.sleep(2 * _PAUSE_AFTER_FAILURE_SECONDS)
+            await self.append(chat_id, WakeUp(snapshot_version))
+
+    def _send(self, sending: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(sending)
         self._sending.add(task)  # the loop itself holds tasks only weakly
         task.add_done_callback(self._sending.discard)
@@ -175,6 +189,7 @@ class EpisodeWriter:
             self._last_flush = loop.time()
             if not await self._flush():
                 self._flush_at(loop.time() + _PAUSE_AFTER_FAILURE_SECONDS)
+        await self._flush()  # what came while the last one was under way
 
     async def _flush(self) -> bool:
         for role, part in self._waiting:

@@ -10,10 +10,11 @@ import time
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -35,6 +36,9 @@ from models.store.transcripts import read_transcript
 from models.turns import ModelCall, StepEnd, StepOutcome
 
 log = structlog.get_logger(__name__)
+
+_COMMIT_PATIENCE_SECONDS = 60.0
+_COMMIT_PAUSE_SECONDS = 0.25
 T = TypeVar("T")
 
 
@@ -69,6 +73,12 @@ class ModelCalls:
             begun = await steps.begin_attempt(self.engine, call)
             if isinstance(begun, StepOutcome):
                 return begun
+            structlog.contextvars.bind_contextvars(
+                chat_id=str(call.chat_id),
+                turn=call.turn,
+                step=call.step,
+                attempt=begun.episode.generation_attempt,
+            )
             if begun.episode.generation_attempt > 1:
                 self.live.wake(call.chat_id, begun.snapshot_version)
             ending = await self._answer(call, begun, stop)
@@ -106,12 +116,27 @@ class ModelCalls:
         if isinstance(ending.result, Failure):
             outcome = await self._fail(call, begun, ending.result)
         else:
-            commit = steps.commit_step(self.engine, call, ending.result, interrupted=ending.interrupted)
-            outcome, _ = await asyncio.gather(commit, ending.writer.close())
+            outcome, _ = await asyncio.gather(self._commit(call, ending), ending.writer.close())
             if outcome.end is StepEnd.COMMITTED:
                 metrics.STEPS.labels(begun.model.provider, begun.model.model).inc()
         self.live.wake_committed(call.chat_id, outcome.state.snapshot_version)
         return outcome
+
+    async def _commit(self, call: ModelCall, ending: "_Ending") -> StepOutcome:
+        """Commit an answer, also over a database that is away for a moment: it was paid for, and people have
+        read it. Repeating it is harmless."""
+        assert isinstance(ending.result, Answer)
+        patience = time.monotonic() + _COMMIT_PATIENCE_SECONDS
+        while True:
+            try:
+                return await steps.commit_step(
+                    self.engine, call, ending.result, interrupted=ending.interrupted
+                )
+            except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as err:
+                if time.monotonic() > patience:
+                    raise
+                log.warning("a finished step waits for the database", error=type(err).__name__)
+                await asyncio.sleep(_COMMIT_PAUSE_SECONDS)
 
     async def _stream(
         self, call: ModelCall, begun: Begun, builder: AnswerBuilder, writer: EpisodeWriter
@@ -125,10 +150,10 @@ class ModelCalls:
         try:
             provider, request = await self._prepare(call, begun)
             return await self._read(provider, request, begun, builder, writer)
-        except (ModelCallError, DBAPIError, OSError):
+        except (ModelCallError, SQLAlchemyError, OSError):
             raise
         except Exception as err:
-            log.exception("model call failed unexpectedly", chat_id=str(call.chat_id), turn=call.turn)
+            log.exception("model call failed unexpectedly")
             raise ModelCallError(provider_failure(FailureKind.GENERIC, begun.model.provider)) from err
 
     async def _prepare(self, call: ModelCall, begun: Begun) -> tuple[ModelProvider, ModelRequest]:
@@ -204,7 +229,12 @@ async def _unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T:
     finally:
         stopping.cancel()
         working.cancel()
-        await asyncio.wait({working})
+        # a cancellation that comes while the work winds down must not take the place of the cause found above
+        await to_the_end(_wound_down(working))
+
+
+async def _wound_down(task: asyncio.Future[Any]) -> None:
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _silence(provider: str, before_first_part: bool) -> Failure:

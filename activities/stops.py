@@ -59,8 +59,13 @@ class StopListener:
             while True:
                 message: dict[str, bytes] | None = await subscription.get_message(timeout=None)
                 if message is not None:
-                    self._deliver(Stop.decode(message["data"]))
+                    self._deliver(message["data"])
 
-    def _deliver(self, order: Stop) -> None:
+    def _deliver(self, data: bytes) -> None:
+        try:
+            order = Stop.decode(data)
+        except ValueError:  # somebody else uses the channel; Temporal's cancellation works without it
+            log.warning("unreadable stop order")
+            return
         for event in self._watched.get(order, ()):
             event.set()

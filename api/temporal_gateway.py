@@ -17,6 +17,7 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import (
+    Priority,
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
@@ -209,11 +210,12 @@ class TemporalGateway:
             "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
             "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             "static_summary": f"Chat with {chat.model}",
+            "priority": Priority(fairness_key=str(chat.owner_id)),  # activities inherit it
             "search_attributes": TypedSearchAttributes(
                 [
                     SearchAttributePair(_OWNER, str(chat.owner_id)),
                     SearchAttributePair(_ORGANIZATION, str(chat.organization_id)),
-                    SearchAttributePair(_STATUS, chat.state.status.value),
+                    SearchAttributePair(_STATUS, chat.state.operator_status),
                     SearchAttributePair(_MODEL, chat.model),
                     SearchAttributePair(_ROOT_CHAT, str(chat.id)),
                 ]

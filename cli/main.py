@@ -64,8 +64,8 @@ def up(
 ) -> None:
     """Start everything on this machine: Temporal with its UI, PostgreSQL, Valkey, worker and API.
 
-    The same directory resumes where it was. Ctrl-C stops all of it. With neither ANTHROPIC_API_KEY nor
-    OPENAI_API_KEY in the environment a built-in demo model answers.
+    The same directory resumes where it was. Ctrl-C stops all of it. Without
+    ANTHROPIC_API_KEY in the environment a built-in demo model answers.
     """
     from cli.stack import launcher
     from cli.stack.directory import default_directory

@@ -87,6 +87,12 @@ class ChatState(BaseModel):
         return _NAMES.get((self.status, self.queued > 0, self.archived), StateName.INVALID)
 
     @property
+    def operator_status(self) -> str:
+        """What Temporal's search attribute says: `active`, or what an operator would look for. Running and
+        waiting are not told apart there; a write to the visibility store per turn would cost too much."""
+        return self.status if self.status is ChatStatus.ERROR else "active"
+
+    @property
     def at_rest(self) -> bool:
         """Nothing is to be done until the next command."""
         return self.status not in (ChatStatus.RUNNING, ChatStatus.INTERRUPTING)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -14,14 +14,19 @@ def open_redis(redis_url: str, *, max_connections: int = 50) -> Redis:
     """A client for commands that answer at once.
 
     A command fails within about a second when the server is away. It is tried a second time, at once,
-    because a pooled connection may have died with a server that is up again.
+    because a pooled connection may have died with a server that is up again. When more commands come at
+    once than there may be connections, they wait for one instead of failing.
     """
-    return _open(
+    pool: BlockingConnectionPool = cast(Any, BlockingConnectionPool).from_url(
         redis_url,
+        max_connections=max_connections,
+        timeout=_COMMAND_TIMEOUT_SECONDS,
+        socket_connect_timeout=_COMMAND_TIMEOUT_SECONDS,
         socket_timeout=_COMMAND_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 1),
-        max_connections=max_connections,
+        protocol=2,
     )
+    return Redis.from_pool(pool)
 
 
 def open_blocking_redis(redis_url: str, *, block_seconds: float) -> Redis:

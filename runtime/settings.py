@@ -14,7 +14,9 @@ class Settings(BaseSettings):
     """Names in the environment are the field names in capitals, with the prefix `PERDURE_` except where
     an alias names a variable that other software uses, too. Units are in the names."""
 
-    model_config = SettingsConfigDict(env_prefix="PERDURE_", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PERDURE_", extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
 
     # Connections
     database_url: str = Field(

@@ -272,6 +272,10 @@ def status_in_text(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
+MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
+"""Longer than anybody waits, and small enough for a date."""
+
+
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Seconds the provider asks us to wait, None when it does not say so in a way that can be read.
 
@@ -287,7 +291,9 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         seconds = _number(value)
         if seconds is None and value:
             seconds = _seconds_until(value, now or datetime.now(UTC))
-    return seconds if seconds is not None and 0 < seconds < float("inf") else None
+    if seconds is None or not 0 < seconds < float("inf"):
+        return None
+    return min(seconds, MAX_RETRY_AFTER_SECONDS)
 
 
 def _number(value: str | None) -> float | None:

@@ -4,6 +4,7 @@ An adapter turns `ModelRequest` into the vendor's wire form and the vendor's str
 Blocks are numbered in the order the vendor opened them; events of several blocks may interleave.
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
@@ -32,7 +33,7 @@ class PromptMessage:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One model call. `user_agent_headers` identify chat and owner to gateways on the way."""
+    """One model call. `headers` identify chat and owner to gateways on the way."""
 
     model: str
     system: Sequence[str]
@@ -89,6 +90,15 @@ class ReasoningMetadata:
 
     block: int
     metadata: dict[str, Any]
+
+
+_NOT_IN_IDENTIFIERS = re.compile(r"[^A-Za-z0-9_.-]")
+_MAX_IDENTIFIER = 128
+
+
+def identifier(written: str) -> str:
+    """A name or id of a tool call, fit to be a key and a label: a model may write anything."""
+    return _NOT_IN_IDENTIFIERS.sub("_", written)[:_MAX_IDENTIFIER] or "unknown"
 
 
 @dataclass(frozen=True, slots=True)

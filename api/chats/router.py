@@ -186,10 +186,13 @@ def _checked_title(title: str) -> str:
     operation_id="interruptChat",
     responses={200: {"model": Chat}, **errors(400, 404, 409, 503)},
 )
-async def interrupt_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -> Response:
+async def interrupt_chat(
+    request: Request, chat: CurrentChat, caller: CurrentCaller, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Stop the running turn. What the model has said so far is kept; it appears as a message shortly."""
     services = services_of(request)
-    receipt = await run_command(services.gateway, chat, "interrupt", update_id=f"interrupt:{uuid4()}")
+    update_id = f"interrupt:{checked_key(idempotency_key) or uuid4()}"
+    receipt = await run_command(services.gateway, chat, "interrupt", update_id=update_id)
     now = await chats.find_chat(services.engine, caller, chat.id)
     if now is None:
         raise not_found("chat")

@@ -9,6 +9,10 @@ from api.streaming.subscription import End, Subscription
 from runtime import metrics
 
 HEARTBEAT_SECONDS = 15.0
+
+SEND_SECONDS = 30.0
+"""A reader that does not take a frame for this long is cut off: what it was sent is kept in memory."""
+
 LIFE_SECONDS = 3600.0
 
 
@@ -45,8 +49,8 @@ async def serve(
         pump.cancel()
         watch.cancel()
         await asyncio.gather(pump, watch, return_exceptions=True)
-    if watch in done or pump in done:  # a pump ends by itself only when the connection is broken
-        return End.CLIENT
+    if not reader.ended.done() and (watch in done or pump in done):
+        return End.CLIENT  # a pump ends by itself only when the connection is broken or the reader was let go
     end = reader.ended.result() if reader.ended.done() else End.EXPIRED
     metrics.STREAMS_CUT_OFF.labels(end.value).inc()
     return end
@@ -60,4 +64,9 @@ async def _pump(reader: Subscription, send: Send) -> None:
                 batch = await reader.take()
         except TimeoutError:
             pass
-        await send(batch)
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await send(batch)
+        except TimeoutError:
+            reader.end(End.SLOW)
+            return

@@ -50,6 +50,8 @@ class Subscription:
         if self.ended.done():
             return
         for one in events:
+            if one.kind == "message_part" and self._has(one.position):
+                continue
             self._events.append(one)
             self._bytes += len(one.body)
         backlog = len(self._events) - self._exempt
@@ -57,6 +59,15 @@ class Subscription:
             self._events.clear()
             self.end(End.SLOW)
         self._arrived.set()
+
+    def _has(self, position: Position) -> bool:
+        """Whether the reader came with this part: the process may learn of its episode after it joined."""
+        mine = self.resume
+        same = (position.history_version, position.generation_attempt) == (
+            mine.history_version,
+            mine.generation_attempt,
+        )
+        return same and position.seq <= mine.seq
 
     def end(self, reason: End) -> None:
         """Let the reader go."""

@@ -66,6 +66,10 @@ class ChatNotFoundError(LookupError):
     """No such chat."""
 
 
+class DraftLostError(LookupError):
+    """No such draft. It was stored without waiting for the disk, so nobody was told that it was accepted."""
+
+
 @dataclass(slots=True)
 class NewMessage:
     """A row about to enter history. `parts` are in stored form."""
@@ -133,11 +137,15 @@ class Bundle:
         """Lock the chat's row, and the row of a draft against the door that may be withdrawing it.
 
         Raises:
-            ChatNotFoundError: there is no such chat, or no such draft of it.
+            DraftLostError: there is no such draft of it: the database forgot it in a crash.
+            ChatNotFoundError: there is no such chat.
         """
         query = _LOCK if draft_id is None else _LOCK_WITH_DRAFT
         result = await conn.execute(query, {"chat": chat_id, "draft": draft_id})
         row = result.mappings().one_or_none()
+        if row is None and draft_id is not None:
+            await cls.open(conn, chat_id)
+            raise DraftLostError(draft_id)
         if row is None:
             raise ChatNotFoundError(chat_id)
         return cls(conn, row)

@@ -19,12 +19,13 @@ from models.chat_state import ChatState, ChatStatus, ToolCallRef
 from models.failures import MAX_PROVIDER_ATTEMPTS, Failure, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import Bundle, NewMessage, results_for, synthetic_result
-from models.store.reading import UNFLUSHED, reading, transaction
+from models.store.reading import reading, transaction
 from models.store.tables import chats, model_configs, steps
 from models.stream import Episode
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome
 
 _INTERRUPTED_CALL = "The user interrupted this tool call before it had a result."
+_CUT_CALL = "This tool call was not run: the answer ended before the call was complete."
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,6 @@ _BEGIN = (
         model_configs.c.context_limit,
         model_configs.c.max_output_tokens,
         model_configs.c.thinking_budget_tokens,
-        UNFLUSHED,
     )
 )
 
@@ -117,7 +117,7 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
         )
         row = result.one_or_none()
         if row is not None:
-            history_version, attempt, version, owner_id, *model, _ = row
+            history_version, attempt, version, owner_id, *model = row
             return Begun(Episode(history_version, attempt), version, owner_id, ChatModel(*model))
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
@@ -141,11 +141,7 @@ async def commit_step(
         stopped = interrupted or row["status"] == ChatStatus.INTERRUPTING
         if answer.parts:
             bundle.add_messages([_assistant_row(answer)], turn=call.turn, step=call.step)
-        if stopped:
-            synthetic = [synthetic_result(c, _INTERRUPTED_CALL) for c in answer.calls]
-            bundle.add_messages(
-                [NewMessage("tool", [dump_part(part)]) for part in synthetic], turn=call.turn, step=call.step
-            )
+        bundle.add_messages(_results_of_calls_not_run(answer, stopped), turn=call.turn, step=call.step)
         open_calls = [] if stopped else [ref.model_dump() for ref in answer.calls]
         ended = not open_calls
         if ended and bundle.queued == 0:
@@ -219,6 +215,20 @@ def _assistant_row(answer: Answer) -> NewMessage:
         runtime_ms=answer.runtime_ms,
         provider_response_id=answer.provider_response_id,
     )
+
+
+def _results_of_calls_not_run(answer: Answer, stopped: bool) -> list[NewMessage]:
+    """An error result for every stored call that nobody will run: after a stop all of them, otherwise those
+    that came with another finish reason than tool calls, such as a length limit in their midst."""
+    to_run = set[str]() if stopped else {ref.id for ref in answer.calls}
+    reason = _INTERRUPTED_CALL if stopped else _CUT_CALL
+    return [
+        NewMessage("tool", [dump_part(synthetic_result(ToolCallRef(id=call_id, name=name), reason))])
+        for part in answer.parts
+        if part["type"] == "tool-call"
+        for call_id, name in [(part["tool_call_id"], part["tool_name"])]
+        if call_id not in to_run
+    ]
 
 
 def _is_current(bundle: Bundle, call: ModelCall) -> bool:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from models.store.bundle import Bundle
+from models.store.bundle import Bundle, DraftLostError
 from models.store.reading import transaction
 from models.store.tables import drafts
 from models.turns import Commit, Placement, Receipt, Verdict, Write
@@ -26,7 +26,10 @@ async def commit_transition(engine: AsyncEngine, commit: Commit) -> Receipt:
     """
     write = commit.write
     async with transaction(engine) as conn:
-        bundle = await Bundle.open(conn, commit.chat_id, write.draft)
+        try:
+            bundle = await Bundle.open(conn, commit.chat_id, write.draft)
+        except DraftLostError:
+            return Receipt(verdict=Verdict.WITHDRAWN, state=(await Bundle.open(conn, commit.chat_id)).state())
         now = bundle.state()
         earlier = _earlier_answer(bundle, commit)
         if earlier is not None:
@@ -84,4 +87,5 @@ def _model(row: RowMapping) -> UUID:
 
 async def _deliver(conn: AsyncConnection, draft_id: UUID, receipt: Receipt) -> None:
     answer: dict[str, Any] = receipt.model_dump(mode="json", include={"message_ids", "queued_id"})
-    await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(state="delivered", answer=answer))
+    delivered = {"state": "delivered", "answer": answer, "content": []}  # the words are in history now
+    await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(delivered))

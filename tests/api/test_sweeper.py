@@ -66,7 +66,7 @@ async def test_old_drafts_are_withdrawn_and_chats_without_a_workflow_started(
     assert description.status is WorkflowExecutionStatus.RUNNING
     attributes = description.typed_search_attributes
     owner = str(door.owner.caller.user_id)
-    expected = {"PerdureModel": "perdure-demo", "PerdureStatus": "running", "PerdureOwner": owner}
+    expected = {"PerdureModel": "perdure-demo", "PerdureStatus": "active", "PerdureOwner": owner}
     for name, value in expected.items():
         assert attributes.get(SearchAttributeKey.for_keyword(name)) == value
     assert "hello" not in str(description.raw_description)

@@ -1,4 +1,4 @@
-"""How each activity is run: timeouts, heartbeats, retries. Measured values: docs/decisions."""
+"""How each activity is run: timeouts, heartbeats, retries."""
 
 from datetime import timedelta
 
@@ -12,11 +12,15 @@ ROW_WRITE: LocalActivityConfig = {
         initial_interval=timedelta(milliseconds=100),
         backoff_coefficient=2,
         maximum_interval=timedelta(seconds=5),
+        non_retryable_error_types=["ChatNotFoundError"],
     ),
 }
 
 _UNTIL_IT_WORKS = RetryPolicy(
-    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=60)
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=60),
+    non_retryable_error_types=["ChatNotFoundError"],
 )
 
 

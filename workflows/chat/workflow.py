@@ -6,9 +6,10 @@ receipt. The main loop does what the state asks for, one action at a time, and r
 """
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from temporalio import workflow
+from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
@@ -22,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         ResultsCommit,
         SendMessage,
         SetArchived,
+        StepEnd,
         ToolRun,
         Verdict,
         Write,
@@ -36,6 +38,9 @@ with workflow.unsafe.imports_passed_through():
         TurnEnded,
     )
     from workflows.chat.machine import Action, IllegalTransition, InvalidState, decide, next_action
+
+
+_STATUS = SearchAttributeKey.for_keyword("PerdureStatus")
 
 
 @workflow.defn(name="ChatWorkflow")
@@ -118,7 +123,7 @@ class ChatWorkflow:
                     Commit(chat_id=self._start.chat_id, command_id=command_id, write=write),
                     **policies.ROW_WRITE,
                 )
-                self._adopt(receipt.state)
+                self._adopt(receipt.state, whatever_version=receipt.verdict is Verdict.STALE)
                 if receipt.verdict is not Verdict.STALE:
                     break
                 if self._state == before:
@@ -166,7 +171,7 @@ class ChatWorkflow:
         self._in_flight = [handle]
         try:
             outcome = await handle
-            self._adopt(outcome.state)
+            self._adopt(outcome.state, whatever_version=outcome.end is StepEnd.SUPERSEDED)
         except ActivityError:
             if self._state == state:  # nobody stopped it: a fault of ours, visible in the Temporal UI
                 raise
@@ -234,8 +239,12 @@ class ChatWorkflow:
         if (long or info.is_continue_as_new_suggested()) and workflow.all_handlers_finished():
             workflow.continue_as_new(self._start.model_copy(update={"state": self._state}))
 
-    def _adopt(self, state: ChatState) -> None:
-        if state.snapshot_version >= self._state.snapshot_version:
+    def _adopt(self, state: ChatState, *, whatever_version: bool = False) -> None:
+        """Take a newer copy of the row. One that refused us is right even if it is older: a database may
+        have been restored."""
+        if whatever_version or state.snapshot_version >= self._state.snapshot_version:
+            if state.operator_status != self._state.operator_status:
+                cast(Any, workflow).upsert_search_attributes([_STATUS.value_set(state.operator_status)])
             self._state = state
             self._show_state()
 

@@ -30,6 +30,7 @@ from activities.providers.protocol import (
     TextDelta,
     ToolCallDelta,
     ToolCallStart,
+    identifier,
 )
 
 DRAIN_SECONDS = 1.0
@@ -144,7 +145,8 @@ class MessageReader:
                 yield ReasoningMetadata(index, redacted(self._vendor, block["data"]))
             case "tool_use":
                 # Some gateways leave the id out; calls and results are matched by it.
-                yield ToolCallStart(index, block.get("id") or f"{self._response_id}_{index}", block["name"])
+                call_id = block.get("id") or f"{self._response_id}_{index}"
+                yield ToolCallStart(index, identifier(call_id), identifier(block["name"]))
                 if block.get("input"):
                     self._whole_inputs[index] = block["input"]
             case other:

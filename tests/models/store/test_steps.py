@@ -26,10 +26,15 @@ def second_step(chat: ChatRows) -> ModelCall:
 
 
 def answer(chat: ChatRows, *calls: ToolCallRef, text: str = "hello") -> Answer:
+    asked = [{"type": "tool-call", "tool_call_id": c.id, "tool_name": c.name, "args": {}} for c in calls]
     return Answer(
-        parts=[{"type": "text", "text": text}], calls=calls, model_config_id=chat.model,
-        usage={"input_tokens": 5, "output_tokens": 2}, runtime_ms=12, provider_response_id="msg_1",
-    )  # fmt: skip
+        parts=[{"type": "text", "text": text}, *asked],
+        calls=calls,
+        model_config_id=chat.model,
+        usage={"input_tokens": 5, "output_tokens": 2},
+        runtime_ms=12,
+        provider_response_id="msg_1",
+    )
 
 
 async def begun(chat: ChatRows, name: StateName = StateName.R0) -> ModelCall:
@@ -286,3 +291,12 @@ async def test_a_step_ends_in_every_state_as_the_matrix_says(chat: ChatRows, nam
     finished = {*allowed_here[name], *MATRIX[Transition.FINISH_TURN].get(name, ())}
     assert outcome.state.name in ({*finished, waiting} if waiting else finished)
     assert (await chat.row())["snapshot_version"] == before["snapshot_version"] + 1
+
+
+async def test_a_call_cut_by_the_length_limit_is_stored_answered_and_not_run(chat: ChatRows):
+    call = await begun(chat)
+    whole = answer(chat, CALL)
+    cut = Answer(whole.parts, [], chat.model)
+    outcome = await steps.commit_step(chat.engine, call, cut)
+    assert (outcome.end, outcome.state.name) == (StepEnd.COMMITTED, StateName.W)
+    assert await chat.texts() == ["hello", "tool toolu_1"]
