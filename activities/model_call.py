@@ -23,12 +23,12 @@ from activities.answer import AnswerBuilder
 from activities.heartbeat import beating
 from activities.live import EpisodeWriter, LiveView
 from activities.prompt.assemble import ModelFacts, assemble
-from activities.providers.failures import provider_failure
-from activities.providers.protocol import Finish, ModelCallError, ModelProvider, ModelRequest
+from activities.providers.failures import provider_failure, without_output
+from activities.providers.protocol import Finish, FinishReason, ModelCallError, ModelProvider, ModelRequest
 from activities.shielding import to_the_end
 from activities.stops import StopListener
 from activities.tools.registry import ToolRegistry
-from models.failures import Failure, FailureKind
+from models.failures import Failure, FailureKind, RetryLimits
 from models.store import steps
 from models.store.steps import Answer, Begun, RetryLater
 from models.store.transcripts import read_transcript
@@ -62,6 +62,7 @@ class ModelCalls:
     providers: Mapping[str, ModelProvider]
     first_part_timeout_seconds: float
     silence_timeout_seconds: float
+    retry_limits: RetryLimits = RetryLimits()
 
     @activity.defn
     async def call_model(self, call: ModelCall) -> StepOutcome:
@@ -91,9 +92,11 @@ class ModelCalls:
         except BaseException:
             writer.abandon()
             raise
+        kept, calls = builder.finished(), builder.calls_to_run(finish.reason)
         answer = Answer(
-            parts=builder.finished().parts,
-            calls=builder.calls_to_run(finish.reason),
+            parts=kept.parts,
+            calls=calls,
+            not_run=() if calls else kept.calls,
             model_config_id=begun.model.config_id,
             usage=finish.usage.stored(),
             runtime_ms=round((time.monotonic() - started) * 1000),
@@ -168,13 +171,15 @@ class ModelCalls:
         except TimeoutError as err:
             raise ModelCallError(_silence(provider.label, silent)) from err
         assert builder.finish is not None, "the protocol raises for a stream without its end"
+        if not builder.has_output():
+            _refuse_emptiness(builder.finish.reason, provider.label)
         return builder.finish
 
     async def _fail(self, call: ModelCall, begun: Begun, failure: Failure) -> StepOutcome:
         """Rest in error, or note the failure and have Temporal try again later."""
         if not failure.retryable:
             return await steps.fail_step(self.engine, call, failure)
-        noted = await steps.note_failure(self.engine, call, failure)
+        noted = await steps.note_failure(self.engine, call, failure, self.retry_limits)
         if isinstance(noted, StepOutcome):
             return noted
         metrics.STREAM_RETRIES.labels(begun.model.provider, begun.model.model, failure.kind).inc()
@@ -205,6 +210,21 @@ async def _unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T:
         stopping.cancel()
         working.cancel()
         await asyncio.wait({working})
+
+
+def _refuse_emptiness(reason: FinishReason, provider: str) -> None:
+    """An answer with nothing in it is one only if the model says that it meant to end there.
+
+    Raises:
+        ModelCallError: it did not.
+    """
+    match reason:
+        case FinishReason.STOP | FinishReason.LENGTH:
+            return
+        case FinishReason.CONTENT_FILTER:
+            raise ModelCallError(provider_failure(FailureKind.CONTENT_FILTER, provider))
+        case FinishReason.TOOL_CALLS | FinishReason.UNKNOWN:
+            raise ModelCallError(without_output(provider, reason))
 
 
 def _silence(provider: str, before_first_part: bool) -> Failure:

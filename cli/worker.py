@@ -18,6 +18,7 @@ from activities.tool_call import ToolCalls
 from activities.tools.builtin import builtin_tools
 from activities.tools.registry import ToolRegistry
 from activities.transitions import Transitions
+from models.failures import RetryLimits
 from runtime.database import open_engine
 from runtime.redis import open_blocking_redis, open_redis
 from runtime.settings import Settings
@@ -57,6 +58,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
             providers,
             settings.first_part_timeout_seconds,
             settings.silence_timeout_seconds,
+            RetryLimits(settings.max_model_attempts, settings.retry_total_seconds),
         )
         worker = Worker(
             client,

@@ -72,6 +72,12 @@ class Settings(BaseSettings):
     silence_timeout_seconds: float = Field(
         default=600.0, description="The same between two parts of an answer."
     )
+    max_model_attempts: int = Field(
+        default=25, ge=1, description="Model calls that may fail in a row before the chat rests in `error`."
+    )
+    retry_total_seconds: float = Field(
+        default=1800.0, description="Failing calls of one step are not begun anew after this long."
+    )
 
     # Process
     data_dir: Path | None = Field(default=None, description="Where `migrate` leaves the first token.")

@@ -34,6 +34,7 @@ _COLUMNS = [
     chats.c.generation_attempt,
     chats.c.retry_state,
     chats.c.provider_failures,
+    chats.c.failing_since,
     chats.c.last_command_id,
     chats.c.last_model_config_id,
 ]
@@ -167,7 +168,7 @@ class Bundle:
 
     def start_turn(self, turn: int) -> None:
         """A user message enters history: the counting of steps begins anew."""
-        self.set(turn=turn, step=0, open_calls=[], turn_ended=False, provider_failures=0)
+        self.set(turn=turn, step=0, open_calls=[], turn_ended=False, provider_failures=0, failing_since=None)
 
     def add_messages(self, new: Sequence[NewMessage], *, turn: int, step: int) -> None:
         """Append rows to history."""

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func, null
 
 from models.chat_state import ChatState, ChatStatus, ToolCallRef
-from models.failures import MAX_PROVIDER_ATTEMPTS, Failure, retry_delay_seconds
+from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import Bundle, NewMessage, results_for, synthetic_result
 from models.store.reading import UNFLUSHED, reading
@@ -25,6 +25,10 @@ from models.stream import Episode
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome
 
 _INTERRUPTED_CALL = "The user interrupted this tool call before it had a result."
+_CALL_NOT_RUN = (
+    "This tool call was not run, because the answer ended before it was complete. "
+    "Call the tool again if you still need it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,14 @@ class Begun:
 class Answer:
     """What a model call produced, in stored form.
 
-    `calls` are the calls the model asks us to run; `usage` counts tokens.
+    `calls` are the calls the model asks us to run, `not_run` those that were cut off before they were
+    whole, or that it did not wait for; `usage` counts tokens.
     """
 
     parts: list[dict[str, Any]]
     calls: Sequence[ToolCallRef]
     model_config_id: UUID
+    not_run: Sequence[ToolCallRef] = ()
     usage: dict[str, int] | None = None
     runtime_ms: int | None = None
     provider_response_id: str | None = None
@@ -141,16 +147,14 @@ async def commit_step(
         stopped = interrupted or row["status"] == ChatStatus.INTERRUPTING
         if answer.parts:
             bundle.add_messages([_assistant_row(answer)], turn=call.turn, step=call.step)
-        if stopped:
-            synthetic = [synthetic_result(c, _INTERRUPTED_CALL) for c in answer.calls]
-            bundle.add_messages(
-                [NewMessage("tool", [dump_part(part)]) for part in synthetic], turn=call.turn, step=call.step
-            )
+        bundle.add_messages(_synthetic_rows(answer, stopped=stopped), turn=call.turn, step=call.step)
         open_calls = [] if stopped else [ref.model_dump() for ref in answer.calls]
         ended = not open_calls
         if ended and bundle.queued == 0:
             bundle.set(status=ChatStatus.WAITING)
-        bundle.set(step=call.step, open_calls=open_calls, turn_ended=ended, provider_failures=0)
+        bundle.set(
+            step=call.step, open_calls=open_calls, turn_ended=ended, provider_failures=0, failing_since=None
+        )
         end = StepEnd.INTERRUPTED if stopped else StepEnd.COMMITTED
         bundle.record_step(call.turn, call.step, end)
         return StepOutcome(end=end, state=await bundle.close())
@@ -165,22 +169,21 @@ async def fail_step(engine: AsyncEngine, call: ModelCall, failure: Failure) -> S
         return await _rest_in_error(bundle, failure)
 
 
-async def note_failure(engine: AsyncEngine, call: ModelCall, failure: Failure) -> RetryLater | StepOutcome:
-    """Count a transient failure and say when to try again; the attempt limit turns it into an error."""
+async def note_failure(
+    engine: AsyncEngine, call: ModelCall, failure: Failure, limits: RetryLimits
+) -> RetryLater | StepOutcome:
+    """Count a transient failure and say when to try again; a limit turns it into an error."""
     async with engine.begin() as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         if not _is_current(bundle, call):
             return await _how_it_ended(bundle, call)
         failures = bundle.row["provider_failures"] + 1
-        if failures >= MAX_PROVIDER_ATTEMPTS:
-            last = failure.model_copy(
-                update={
-                    "message": f"{failure.message} Gave up after {failures} attempts.",
-                    "retryable": False,
-                }
-            )
-            return await _rest_in_error(bundle, last)
+        now = datetime.now(UTC)
+        since = bundle.row["failing_since"] or now
         delay = retry_delay_seconds(failures, failure.retry_after_seconds)
+        resumes = now + timedelta(seconds=delay)
+        if failures >= limits.attempts or resumes > since + timedelta(seconds=limits.total_seconds):
+            return await _rest_in_error(bundle, _given_up(failure, failures))
         payload = {
             "attempt": failures,
             "delay_ms": round(delay * 1000),
@@ -188,10 +191,11 @@ async def note_failure(engine: AsyncEngine, call: ModelCall, failure: Failure) -
             "kind": failure.kind,
             "provider": failure.provider,
             "status_code": failure.status_code,
-            "retrying_at": (datetime.now(UTC) + timedelta(seconds=delay)).isoformat(),
+            "retrying_at": resumes.isoformat(),
         }
         bundle.set(
             provider_failures=failures,
+            failing_since=since,
             retry_state={key: value for key, value in payload.items() if value is not None},
         )
         return RetryLater(failures, delay, await bundle.close())
@@ -221,10 +225,27 @@ def _assistant_row(answer: Answer) -> NewMessage:
     )
 
 
+def _synthetic_rows(answer: Answer, *, stopped: bool) -> list[NewMessage]:
+    """Results of the calls of this answer that nobody will run, in call order by kind."""
+    reasons = [(call, _CALL_NOT_RUN) for call in answer.not_run]
+    if stopped:
+        reasons += [(call, _INTERRUPTED_CALL) for call in answer.calls]
+    return [NewMessage("tool", [dump_part(synthetic_result(call, why))]) for call, why in reasons]
+
+
 def _is_current(bundle: Bundle, call: ModelCall) -> bool:
     row = bundle.row
     here = (row["turn"], row["step"], row["status"])
     return here == (call.turn, call.step - 1, ChatStatus.RUNNING)
+
+
+def _given_up(failure: Failure, attempts: int) -> Failure:
+    """The last failure, as an error that nobody retries."""
+    if attempts == 1:
+        why = "It asks to wait for longer than a chat waits. Send the message again later."
+    else:
+        why = f"Gave up after {attempts} attempts. Send the message again later."
+    return failure.model_copy(update={"message": f"{failure.message} {why}", "retryable": False})
 
 
 async def _rest_in_error(bundle: Bundle, failure: Failure) -> StepOutcome:
@@ -233,6 +254,7 @@ async def _rest_in_error(bundle: Bundle, failure: Failure) -> StepOutcome:
         last_error=failure.as_chat_error(),
         retry_state=None,
         provider_failures=0,
+        failing_since=None,
     )
     return StepOutcome(end=StepEnd.FAILED, state=await bundle.close())
 

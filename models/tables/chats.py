@@ -38,6 +38,10 @@ class Chat(SQLModel, table=True):
 
     Counters and their rules: spec state-machine.md section 4. `turn`, `step`, `open_calls` and
     `turn_ended` say where a running turn stands, so that it can go on from its row alone.
+
+    Compaction: `compaction_requested_at` is a person's wish, `compaction_due` what made one necessary;
+    both are gone once it was done or tried. `reentries` counts how often the turn went on after one that
+    came with its last step, `compacted_step` is the step behind which the last one of the turn stands.
     """
 
     __tablename__ = "chats"
@@ -68,6 +72,12 @@ class Chat(SQLModel, table=True):
     last_error: dict[str, Any] | None = Field(default=None, sa_column=verbatim_json(nullable=True))
     retry_state: dict[str, Any] | None = Field(default=None, sa_column=verbatim_json(nullable=True))
     provider_failures: int = Field(sa_column=_counter())
+    failing_since: datetime | None = Field(default=None, sa_column=moment(nullable=True))
+    turn_started_at: datetime = Field(sa_column=moment())
+    compaction_requested_at: datetime | None = Field(default=None, sa_column=moment(nullable=True))
+    compaction_due: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    reentries: int = Field(sa_column=_counter())
+    compacted_step: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     last_command_id: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
 
     snapshot_version: int = Field(sa_column=_counter(1))
@@ -86,7 +96,10 @@ class Chat(SQLModel, table=True):
 
 
 class Message(SQLModel, table=True):
-    """History. `content` is a list of parts (`models.parts`); usage is on assistant rows only."""
+    """History. `content` is a list of parts (`models.parts`); usage is on assistant rows only.
+
+    `compressed` rows are boundaries: the newest one that the model sees stands for all before it.
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -100,7 +113,13 @@ class Message(SQLModel, table=True):
             "turn",
             "step",
             unique=True,
-            postgresql_where=text("role = 'assistant'"),
+            postgresql_where=text("role = 'assistant' AND NOT compressed"),
+        ),
+        Index(
+            "messages_boundaries",
+            "chat_id",
+            "id",
+            postgresql_where=text("compressed AND visibility = 'model'"),
         ),
     )
 
@@ -112,6 +131,7 @@ class Message(SQLModel, table=True):
     visibility: str = Field(sa_column=Column(Text, nullable=False, server_default="both"))
     revision: int = Field(sa_column=_counter())
     deleted: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    compressed: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     turn: int = Field(sa_column=_counter())
     step: int = Field(sa_column=_counter())
     created_by: UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))

@@ -13,6 +13,8 @@ from models.store.tables import (
     chats,
     drafts,
     messages,
+    model_configs,
+    organizations,
     queued_messages,
     users,
 )
@@ -33,6 +35,25 @@ ROWS = {
     StateName.XE0: ("error", 0, True),
     StateName.XE1: ("error", 2, True),
 }
+
+
+async def new_chat(engine: AsyncEngine, *, context_limit: int = 1000) -> "ChatRows":
+    """A chat of its own owner and organization, not written yet."""
+    organization, owner, model = uuid4(), uuid4(), uuid4()
+    async with engine.begin() as conn:
+        await conn.execute(insert(organizations).values(id=organization, name=str(organization)))
+        await conn.execute(insert(users).values(id=owner, organization_id=organization, username=str(owner)))
+        await conn.execute(
+            insert(model_configs).values(
+                id=model,
+                organization_id=organization,
+                provider="demo",
+                model="perdure-demo",
+                display_name="d",
+                context_limit=context_limit,
+            )
+        )
+    return ChatRows(engine, owner, model)
 
 
 @dataclass
@@ -81,6 +102,31 @@ class ChatRows:
                         model_config_id=self.model,
                     )
                 )
+
+    async def say(self, text: str, *, role: str = "user", visibility: str = "both", **columns: Any) -> int:
+        """Put a message straight into history."""
+        async with self.engine.begin() as conn:
+            inserted = await conn.execute(
+                insert(messages)
+                .values(
+                    chat_id=self.chat,
+                    role=role,
+                    visibility=visibility,
+                    created_by=self.owner if role == "user" else None,
+                    content_version=1,
+                    **{"content": [{"type": "text", "text": text}], "turn": 3, "step": 0, **columns},
+                )
+                .returning(messages.c.id)
+            )
+            return inserted.scalar_one()
+
+    async def history(self) -> list[Any]:
+        """All rows of history, oldest first."""
+        async with self.engine.connect() as conn:
+            found = await conn.execute(
+                select(messages).where(messages.c.chat_id == self.chat).order_by(messages.c.id)
+            )
+            return list(found.mappings())
 
     async def draft(self, text: str = "hello") -> UUID:
         draft = uuid4()

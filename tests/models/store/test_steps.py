@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from models.chat_state import ChatState, ChatStatus, StateName, ToolCallRef
-from models.failures import MAX_PROVIDER_ATTEMPTS, Failure, FailureKind
+from models.failures import Failure, FailureKind, RetryLimits
 from models.store import steps, tool_results
 from models.store.bundle import read_state
 from models.store.steps import Answer, Begun, RetryLater
@@ -16,6 +16,7 @@ from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome, ToolRun
 from tests.models.store.rows import ChatRows
 
 CALL = ToolCallRef(id="toolu_1", name="current_time")
+LIMITS = RetryLimits()
 OVERLOADED = Failure(kind=FailureKind.OVERLOADED, message="Busy.", provider="demo", retryable=True)
 
 
@@ -174,7 +175,7 @@ async def test_retries_are_counted_shown_and_cleared_by_the_next_attempt(chat: C
     await steps.begin_attempt(chat.engine, call)
     delays: list[float] = []
     for _ in range(3):
-        noted = await steps.note_failure(chat.engine, call, OVERLOADED)
+        noted = await steps.note_failure(chat.engine, call, OVERLOADED, LIMITS)
         assert isinstance(noted, RetryLater)
         delays.append(noted.delay_seconds)
     assert delays == [1, 2, 4]
@@ -190,20 +191,47 @@ async def test_retries_are_counted_shown_and_cleared_by_the_next_attempt(chat: C
 async def test_the_provider_may_ask_for_a_longer_wait(chat: ChatRows):
     call = await begun(chat)
     patient = OVERLOADED.model_copy(update={"retry_after_seconds": 90.0})
-    noted = await steps.note_failure(chat.engine, call, patient)
+    noted = await steps.note_failure(chat.engine, call, patient, LIMITS)
     assert isinstance(noted, RetryLater)
     assert noted.delay_seconds == 90
 
 
 async def test_the_last_attempt_of_many_rests_in_error(chat: ChatRows):
     call = await begun(chat)
-    for _ in range(MAX_PROVIDER_ATTEMPTS - 1):
-        assert isinstance(await steps.note_failure(chat.engine, call, OVERLOADED), RetryLater)
-    outcome = await steps.note_failure(chat.engine, call, OVERLOADED)
+    for _ in range(LIMITS.attempts - 1):
+        assert isinstance(await steps.note_failure(chat.engine, call, OVERLOADED, LIMITS), RetryLater)
+    outcome = await steps.note_failure(chat.engine, call, OVERLOADED, LIMITS)
     assert isinstance(outcome, StepOutcome)
     assert outcome.end is StepEnd.FAILED
     error = (await chat.row())["last_error"]
     assert (error["kind"], error["retryable"]) == ("overloaded", False)
+
+
+async def test_retrying_ends_when_its_whole_time_is_over(chat: ChatRows):
+    call = await begun(chat)
+    assert isinstance(await steps.note_failure(chat.engine, call, OVERLOADED, LIMITS), RetryLater)
+    patient = OVERLOADED.model_copy(update={"retry_after_seconds": LIMITS.total_seconds})
+    outcome = await steps.note_failure(chat.engine, call, patient, LIMITS)
+    assert isinstance(outcome, StepOutcome)
+    row = await chat.row()
+    assert (outcome.end, row["failing_since"], row["retry_state"]) == (StepEnd.FAILED, None, None)
+    assert "Gave up after 2 attempts." in row["last_error"]["message"]
+
+
+async def test_a_wait_longer_than_any_chat_waits_is_an_error_at_once(chat: ChatRows):
+    call = await begun(chat)
+    tomorrow = OVERLOADED.model_copy(update={"retry_after_seconds": 86400.0})
+    outcome = await steps.note_failure(chat.engine, call, tomorrow, LIMITS)
+    assert isinstance(outcome, StepOutcome)
+    assert "asks to wait" in (await chat.row())["last_error"]["message"]
+
+
+async def test_calls_that_are_not_to_run_are_answered_with_the_step(chat: ChatRows):
+    call = await begun(chat)
+    cut = Answer([{"type": "text", "text": "cut"}], [], chat.model, not_run=[CALL])
+    outcome = await steps.commit_step(chat.engine, call, cut)
+    assert (outcome.state.name, outcome.state.open_calls) == (StateName.W, ())
+    assert await chat.texts() == ["cut", f"tool {CALL.id}"]
 
 
 async def test_results_enter_history_together_in_call_order_with_their_own_times(chat: ChatRows):
