@@ -20,6 +20,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities import metrics
 from activities.answer import AnswerBuilder
+from activities.context_limit import context_limit
 from activities.heartbeat import beating
 from activities.live import EpisodeWriter, LiveView
 from activities.prompt.assemble import ModelFacts, assemble
@@ -98,7 +99,7 @@ class ModelCalls:
             calls=calls,
             not_run=() if calls else kept.calls,
             model_config_id=begun.model.config_id,
-            usage=finish.usage.stored(),
+            usage=_usage(finish, begun.model.context_limit),
             runtime_ms=round((time.monotonic() - started) * 1000),
             provider_response_id=finish.response_id,
         )
@@ -225,6 +226,12 @@ def _refuse_emptiness(reason: FinishReason, provider: str) -> None:
             raise ModelCallError(provider_failure(FailureKind.CONTENT_FILTER, provider))
         case FinishReason.TOOL_CALLS | FinishReason.UNKNOWN:
             raise ModelCallError(without_output(provider, reason))
+
+
+def _usage(finish: Finish, configured_limit: int) -> dict[str, int]:
+    """Tokens of the call, and how many the model takes, in stored form."""
+    limit = context_limit(finish.metadata, configured_limit)
+    return finish.usage.stored() | ({} if limit is None else {"context_limit": limit})
 
 
 def _silence(provider: str, before_first_part: bool) -> Failure:

@@ -4,7 +4,7 @@ An adapter turns `ModelRequest` into the vendor's wire form and the vendor's str
 Blocks are numbered in the order the vendor opened them; events of several blocks may interleave.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -113,11 +113,15 @@ class BlockEnd:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The terminal event: the answer is whole. A stream without it raises."""
+    """The terminal event: the answer is whole. A stream without it raises.
+
+    `metadata` is what the vendor says about the call as a whole, in its own form.
+    """
 
     reason: FinishReason
     usage: Usage
     response_id: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
 
 
 ModelEvent = (

@@ -149,3 +149,16 @@ async def test_a_provider_without_a_key_is_never_called(bench: Bench):
     assert (await bench.call(call, without)).end is StepEnd.FAILED
     assert (await bench.chat.row())["last_error"]["kind"] == "missing_key"
     assert len(bench.model.requests) == 0
+
+
+async def test_the_answer_keeps_its_tokens_and_the_limit_of_the_context(bench: Bench):
+    usage = {"input_tokens": 900, "output_tokens": 10, "cache_read_input_tokens": 50}
+    call = await bench.begin(script_block({"text": WORDS, "usage": usage}))
+    await bench.call(call)
+    assert (await bench.chat.history())[-1]["usage"] == {
+        "input_tokens": 900,
+        "output_tokens": 10,
+        "cache_read_tokens": 50,
+        "total_tokens": 960,
+        "context_limit": 100_000,
+    }
