@@ -7,7 +7,7 @@ BIN := .venv/bin
 SETUP := .venv/.setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test check bench lock clean
+.PHONY: help setup up demo test check bench histories lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,6 +41,9 @@ check: $(SETUP) ## Lint, formatting, types, and who may import whom.
 
 bench: $(SETUP) ## Measure what a turn costs.
 	@$(BIN)/python -m benchmarks.turn
+
+histories: $(SETUP) ## Record the workflow histories that later versions must be able to replay.
+	@$(BIN)/python -m tests.replay.record
 
 # The development lock takes the versions of the runtime lock. Neither names the place packages come from.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 
 from api.auth.callers import CallerCache
 from api.auth.principals import TOKEN_SCHEMES
+from api.body_limit import BodyLimit
 from api.chats.router import router as chats_router
 from api.errors import install_error_handlers
 from api.health.router import router as health_router
@@ -48,12 +49,11 @@ def create_app(settings: Settings) -> FastAPI:
         version=_version(),
         description="Agent chats that do not die: durable, resumable, streamed.",
         lifespan=lifespan,
-        middleware=[Middleware(RequestContext)],
-        max_body_size=MAX_BODY_BYTES,
+        middleware=[Middleware(RequestContext), Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)],
     )
     install_error_handlers(app)
     app.include_router(health_router)
-    for router in (users_router, chats_router, messages_router, streams_router):
+    for router in (chats_router, messages_router, streams_router, users_router):
         app.include_router(router, prefix="/api/v2", dependencies=TOKEN_SCHEMES)
         app.include_router(router, prefix="/api/experimental", include_in_schema=False)
     return app
@@ -75,6 +75,7 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         task_queue=settings.task_queue,
         command_timeout_seconds=settings.command_timeout_seconds,
         idle_seconds=settings.idle_seconds,
+        events_per_run=settings.events_per_run,
     )
     hub = StreamHub(
         engine, Tail(settings.redis_url, redis), poll_interval_seconds=settings.poll_interval_seconds

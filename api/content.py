@@ -4,10 +4,22 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from api.errors import ApiError, invalid
 from models.parts import FileReferencePart, TextPart, dump_part
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be text, without half of a surrogate pair") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+"""Text that can be stored and sent. JSON can spell code points that no encoding has."""
 
 _LINE = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
@@ -17,12 +29,12 @@ class InputPart(BaseModel):
     takes `file_name` and, as a snippet of that file, `start_line`, `end_line` and `content`."""
 
     type: str = Field(examples=["text"])
-    text: str = Field(default="", examples=["What time is it?"])
+    text: Text = Field(default="", examples=["What time is it?"])
     file_id: UUID | None = None
-    file_name: str = ""
+    file_name: Text = ""
     start_line: _LINE = 0
     end_line: _LINE = 0
-    content: str = ""
+    content: Text = ""
 
 
 def stored_content(parts: Sequence[InputPart]) -> list[dict[str, Any]]:

@@ -73,15 +73,23 @@ class TemporalGateway:
         client: A lazy client, so that the API works while Temporal is away.
         command_timeout_seconds: How long a command may wait for a worker.
         idle_seconds: Given to workflows: rest this long, then complete.
+        events_per_run: Given to workflows: continue as new beyond a history this long.
     """
 
     def __init__(
-        self, client: Client, *, task_queue: str, command_timeout_seconds: float, idle_seconds: float
+        self,
+        client: Client,
+        *,
+        task_queue: str,
+        command_timeout_seconds: float,
+        idle_seconds: float,
+        events_per_run: int,
     ) -> None:
         self._client = client
         self._task_queue = task_queue
         self._command_timeout_seconds = command_timeout_seconds
         self._idle_seconds = idle_seconds
+        self._events_per_run = events_per_run
 
     async def start_chat(self, chat: ChatRecord) -> None:
         """Make sure that a chat's workflow runs; a running one is left alone.
@@ -186,7 +194,12 @@ class TemporalGateway:
         )
 
     def _start(self, chat: ChatRecord) -> ChatStart:
-        return ChatStart(chat_id=chat.id, state=chat.state, idle_seconds=self._idle_seconds)
+        return ChatStart(
+            chat_id=chat.id,
+            state=chat.state,
+            idle_seconds=self._idle_seconds,
+            events_per_run=self._events_per_run,
+        )
 
     def _start_options(self, chat: ChatRecord) -> dict[str, Any]:
         """Ids and names of models only: what is here can be read by everybody who operates Temporal."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -39,7 +39,7 @@ class Chatter:
     def __init__(self, stack: Stack) -> None:
         self._url = f"{stack.api_url}/api/v2"
         self._headers = {"Coder-Session-Token": stack.token or ""}
-        self._http = httpx.AsyncClient(headers=self._headers, timeout=60)
+        self._http = httpx2.AsyncClient(headers=self._headers, timeout=60)
         self._socket: ClientConnection | None = None
         self._chat = ""
         self._ahead: deque[Event] = deque()

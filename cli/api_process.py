@@ -36,6 +36,7 @@ def run() -> None:
         ws_ping_interval=_PING_SECONDS,
         ws_ping_timeout=_PING_SECONDS,
         ws_max_size=4096,  # clients have nothing to say
+        ws_per_message_deflate=False,  # for small frames it costs more memory and time than it saves
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         access_log=False,
         log_config=None,

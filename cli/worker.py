@@ -71,7 +71,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
                 models.call_model,
                 ToolCalls(engine, tools).run_tool,
             ],
-            workflow_runner=_runner(sandbox=settings.workflow_sandbox),
+            workflow_runner=workflow_runner(sandbox=settings.workflow_sandbox),
             max_concurrent_activities=settings.max_concurrent_steps,
             max_cached_workflows=2000,
             graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
@@ -98,7 +98,8 @@ def offered_providers(settings: Settings) -> dict[str, ModelProvider]:
     return providers
 
 
-def _runner(*, sandbox: bool) -> WorkflowRunner:
+def workflow_runner(*, sandbox: bool) -> WorkflowRunner:
+    """What runs workflow code: bare, or in Temporal's sandbox without loading our own models anew."""
     if not sandbox:
         return UnsandboxedWorkflowRunner()
     ours = SandboxRestrictions.default.with_passthrough_modules("models", "activities.contract")

@@ -142,13 +142,14 @@ class ChatStart(_Small):
         version: layout of this object; a running fleet may hold more than one.
         state: copy of the row; stale copies are caught by the first write.
         idle_seconds: rest this long without a command, then complete.
-        owner, organization, model: for the operator's view of the workflow only.
+        events_per_run: continue as new between steps once the history is longer than this.
     """
 
     version: int = 1
     chat_id: UUID
     state: ChatState
     idle_seconds: float = 60.0
+    events_per_run: int = 1000
 
 
 class SendMessage(_Small):

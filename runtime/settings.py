@@ -41,12 +41,20 @@ class Settings(BaseSettings):
         default=10.0, description="Streams look at the rows this often, in case a wake-up was lost."
     )
 
+    # Chats' workflows, as the API starts them
+    idle_seconds: float = Field(
+        default=60.0, gt=0, description="A chat's workflow completes after this long without work."
+    )
+    events_per_run: int = Field(
+        default=1000,
+        ge=10,
+        description="A workflow continues as new beyond this many history events: a cold worker replays "
+        "about 0.4 ms for each.",
+    )
+
     # Worker process
     worker_metrics_host: str = "127.0.0.1"
     worker_metrics_port: int = Field(default=0, description="0: no metrics server.")
-    idle_seconds: float = Field(
-        default=60.0, description="A chat's workflow completes after this long without work."
-    )
     max_concurrent_steps: int = Field(
         default=500, ge=1, description="Model calls and tools one worker runs at once; each holds a slot."
     )

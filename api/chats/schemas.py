@@ -5,7 +5,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.content import InputPart
+from api.content import InputPart, Text
+
+_NOT_YET: Any = Field(default=None, description="Not available in this version.")
 
 
 class CreateChat(BaseModel):
@@ -25,18 +27,16 @@ class CreateChat(BaseModel):
 
     organization_id: UUID
     content: list[InputPart]
-    system_prompt: str | None = Field(default=None, description="Added to the deployment's own prompt.")
+    system_prompt: Text | None = Field(default=None, description="Added to the deployment's own prompt.")
     model_config_id: UUID | None = Field(default=None, description="Absent: the organization's default.")
-    labels: dict[str, str] | None = None
+    labels: dict[Text, Text] | None = None
     client_type: Literal["ui", "api"] = "api"
-    workspace_id: UUID | None = Field(default=None, deprecated="Not available in this version.")
-    mcp_server_ids: list[UUID] | None = Field(default=None, deprecated="Not available in this version.")
-    unsafe_dynamic_tools: list[dict[str, Any]] | None = Field(
-        default=None, deprecated="Not available in this version."
-    )
-    plan_mode: str | None = Field(default=None, deprecated="Not available in this version.")
-    reasoning_effort: str | None = Field(default=None, deprecated="Not available in this version.")
-    orchestrator: bool | None = Field(default=None, deprecated="Not available in this version.")
+    workspace_id: UUID | None = _NOT_YET
+    mcp_server_ids: list[UUID] | None = _NOT_YET
+    unsafe_dynamic_tools: list[dict[str, Any]] | None = _NOT_YET
+    plan_mode: str | None = _NOT_YET
+    reasoning_effort: str | None = _NOT_YET
+    orchestrator: bool | None = _NOT_YET
 
 
 class EditChat(BaseModel):
@@ -44,9 +44,9 @@ class EditChat(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Clocks"}, {"archived": True}]})
 
-    title: str | None = None
-    labels: dict[str, str] | None = Field(default=None, description="Replaces all labels.")
+    title: Text | None = None
+    labels: dict[Text, Text] | None = Field(default=None, description="Replaces all labels.")
     archived: bool | None = None
-    pin_order: int | None = Field(default=None, deprecated="Not available in this version.")
-    workspace_id: UUID | None = Field(default=None, deprecated="Not available in this version.")
-    plan_mode: str | None = Field(default=None, deprecated="Not available in this version.")
+    pin_order: int | None = _NOT_YET
+    workspace_id: UUID | None = _NOT_YET
+    plan_mode: str | None = _NOT_YET

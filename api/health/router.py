@@ -8,7 +8,6 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +15,8 @@ from starlette.responses import Response
 from api.requests import json_answer
 from api.services import Services, services_of
 from api.temporal_gateway import Unavailable
-from runtime.redis import ping
+from models.store.reading import ping as ping_database
+from runtime.redis import ping as ping_redis
 
 router = APIRouter(tags=["operation"])
 
@@ -48,8 +48,8 @@ async def readyz(request: Request) -> Response:
     services = services_of(request)
     names = ("postgres", "redis", "temporal", "worker")
     outcomes = await asyncio.gather(
-        _outcome(_postgres(services)),
-        _outcome(ping(services.redis)),
+        _outcome(ping_database(services.engine)),
+        _outcome(ping_redis(services.redis)),
         _outcome(services.gateway.ping()),
         _outcome(_worker(services)),
     )
@@ -79,11 +79,6 @@ async def _outcome(check: Awaitable[Any]) -> str:
     except (SQLAlchemyError, RedisError, OSError, Unavailable):
         return "cannot be reached"  # why is in the logs; an address is not for everybody
     return "ok"
-
-
-async def _postgres(services: Services) -> None:
-    async with services.engine.connect() as conn:
-        await conn.execute(text("SELECT 1"))
 
 
 async def _worker(services: Services) -> None:

@@ -1,12 +1,14 @@
 """What the message routes take and give."""
 
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.content import InputPart
 from api.schemas import ChatMessage, QueuedMessage
+
+_NOT_YET: Any = Field(default=None, description="Not available in this version.")
 
 
 class SendChatMessage(BaseModel):
@@ -21,9 +23,9 @@ class SendChatMessage(BaseModel):
     busy_behavior: Literal["queue", "interrupt"] = Field(
         default="queue", description="What to do when a turn is running: wait for its end, or stop it."
     )
-    reasoning_effort: str | None = Field(default=None, deprecated="Not available in this version.")
-    mcp_server_ids: list[UUID] | None = Field(default=None, deprecated="Not available in this version.")
-    plan_mode: str | None = Field(default=None, deprecated="Not available in this version.")
+    reasoning_effort: str | None = _NOT_YET
+    mcp_server_ids: list[UUID] | None = _NOT_YET
+    plan_mode: str | None = _NOT_YET
 
 
 class SentMessage(BaseModel):

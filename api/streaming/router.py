@@ -31,6 +31,7 @@ every part exactly once. `after_id` leaves out messages up to that id.
 
 @router.get(
     "/chats/{chat}/stream",
+    status_code=200,
     operation_id="streamChat",
     description=_DESCRIPTION,
     response_class=EventStream,

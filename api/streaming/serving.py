@@ -10,7 +10,13 @@ from runtime import metrics
 
 HEARTBEAT_SECONDS = 15.0
 LIFE_SECONDS = 3600.0
-FAREWELL_SECONDS = 1.0
+
+
+def farewell_seconds(end: End) -> float:
+    """How long a client may take to hear that it is over. One that is slow gets more time: its backlog
+    is forgotten, so it costs nothing but the connection."""
+    return 10.0 if end is End.SLOW else 1.0
+
 
 Send = Callable[[list[Event]], Awaitable[None]]
 

@@ -8,14 +8,15 @@ from starlette.types import Receive, Scope, Send
 
 from api.streaming.events import Event, Position
 from api.streaming.hub import StreamHub
-from api.streaming.serving import FAREWELL_SECONDS, serve
+from api.streaming.serving import farewell_seconds, serve
 from api.streaming.subscription import End
 
 MEDIA_TYPE = "text/event-stream"
 
 _ACCEPTED = (MEDIA_TYPE, "text/*", "*/*")
-_BEGINNING = b"retry: 1000\n\n"
-_HEARTBEAT = b": still here\n\n"
+# comments without an empty line behind them: some clients take that for an event without data
+_BEGINNING = b": begin\n"
+_HEARTBEAT = b": still here\n"
 
 
 def accepts_events(accept: str | None) -> bool:
@@ -53,9 +54,9 @@ class EventStream(Response):
             end = await serve("sse", reader, send_batch, disconnected())
         if end is not End.CLIENT:
             try:
-                async with asyncio.timeout(FAREWELL_SECONDS):
+                async with asyncio.timeout(farewell_seconds(end)):
                     await _send_body(
-                        send, f": over ({end.value}), resume with Last-Event-ID\n\n".encode(), last=True
+                        send, f": over ({end.value}), resume with Last-Event-ID\n".encode(), last=True
                     )
             except TimeoutError:
                 return  # it does not even read this; the server closes the connection

@@ -7,7 +7,7 @@ from starlette.websockets import WebSocket
 
 from api.streaming.events import Event, Position
 from api.streaming.hub import StreamHub
-from api.streaming.serving import FAREWELL_SECONDS, serve
+from api.streaming.serving import farewell_seconds, serve
 from api.streaming.subscription import End
 
 _CLOSE_CODES = {
@@ -45,7 +45,7 @@ async def stream_to(websocket: WebSocket, hub: StreamHub, chat_id: UUID, resume:
         end = await serve("websocket", reader, send_batch, disconnected())
     if not client_left:
         try:
-            async with asyncio.timeout(FAREWELL_SECONDS):
+            async with asyncio.timeout(farewell_seconds(end)):
                 await websocket.close(_CLOSE_CODES[end], _REASONS[end])
         except (TimeoutError, RuntimeError):
             return  # it does not even read this, or is gone

@@ -1,1 +1,1 @@
-"""Who the caller is."""
+"""Users: who the caller is."""

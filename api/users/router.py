@@ -1,4 +1,4 @@
-"""The caller's own account: what a client must know before it can make a chat."""
+"""Who the caller is."""
 
 from uuid import UUID
 
@@ -6,24 +6,23 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.auth.principals import CurrentCaller
-from api.schemas import errors
 
-router = APIRouter(tags=["users"])
+router = APIRouter(prefix="/users", tags=["users"])
 
 
-class Me(BaseModel):
-    """The user a token belongs to."""
+class UserAnswer(BaseModel):
+    """A user, as far as a client needs to know itself."""
 
     id: UUID
     username: str = Field(examples=["admin"])
-    name: str
-    organization_ids: list[UUID] = Field(description="Where this user may make chats.")
+    name: str = Field(examples=["Administrator"])
+    organization_ids: list[UUID] = Field(description="Where the user may create chats.")
 
 
-@router.get("/users/me", operation_id="getMe", responses=errors())
-async def get_me(caller: CurrentCaller) -> Me:
-    """The caller."""
-    return Me(
+@router.get("/me", operation_id="getMe")
+async def me(caller: CurrentCaller) -> UserAnswer:
+    """The user the token belongs to."""
+    return UserAnswer(
         id=caller.user_id,
         username=caller.username,
         name=caller.name,

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-import httpx
+import httpx2
 
 from cli.client.discovery import HOW_TO_START, RESTART_SECONDS, Server
 from cli.client.errors import NoServer, Refused
@@ -16,7 +16,7 @@ from cli.client.streaming import LinkLost, follow
 
 _PREFIX = "/api/v2"
 _BACKOFF_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.0)
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
 
 Notify = Callable[[str], None]
 """Is told, in a sentence, what a request waits for."""
@@ -37,12 +37,12 @@ class Client:
         self.server = server
         self._notify = notify or _to_nobody
         self._met = False
-        self._http = httpx.AsyncClient(
+        self._http = httpx2.AsyncClient(
             base_url=server.url,
             headers={"Authorization": f"Bearer {server.token}", "User-Agent": "perdure-cli"},
             timeout=_TIMEOUT,
             # a proxy for the outside world is not meant for a server on this machine
-            trust_env=httpx.URL(server.url).host not in ("127.0.0.1", "localhost", "::1"),
+            trust_env=httpx2.URL(server.url).host not in ("127.0.0.1", "localhost", "::1"),
         )
 
     async def __aenter__(self) -> Self:
@@ -134,25 +134,23 @@ class Client:
         headers = {"Idempotency-Key": key or str(uuid4())}
         return (await self._request("POST", path, json=body, headers=headers)).json()
 
-    async def _request(self, method: str, path: str, **parts: Any) -> httpx.Response:
+    async def _request(self, method: str, path: str, **parts: Any) -> httpx2.Response:
         """The answer to a request, which is repeated while there is none.
 
         Raises:
             Refused: The answer is an error.
             NoServer: Nobody answered in time.
         """
-        begun, tries = time.monotonic(), 0
+        tries, first_failure = 0, 0.0
         while True:
-            patience = self.server.patience_seconds
+            last: Refused | None = None
             try:
                 response = await self._http.request(method, _PREFIX + path, **parts)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 trouble = f"no answer from {self.server.url} ({_reason(error)})"
-                if self._met:
-                    patience = RESTART_SECONDS
-            except httpx.TransportError as error:
+            except httpx2.TransportError as error:
+                self._met = True
                 trouble = f"the connection to {self.server.url} broke ({_reason(error)})"
-                patience = RESTART_SECONDS
             else:
                 self._met = True
                 if response.is_success:
@@ -160,13 +158,15 @@ class Client:
                 refused = Refused.from_body(response.status_code, response.content)
                 if response.status_code != 503:
                     raise refused
-                trouble = refused.message
-                patience = RESTART_SECONDS
-            pause = _BACKOFF_SECONDS[min(tries, len(_BACKOFF_SECONDS) - 1)]
-            if time.monotonic() - begun + pause > patience:
-                raise NoServer(f"{trouble}. Gave up after {tries + 1} tries.\n{HOW_TO_START}")
+                trouble, last = refused.message, refused
             if tries == 0:
+                first_failure = time.monotonic()
                 self._notify(f"{trouble}; trying again")
+            # whoever was there a moment ago is expected back
+            patience = RESTART_SECONDS if self._met else self.server.patience_seconds
+            pause = _BACKOFF_SECONDS[min(tries, len(_BACKOFF_SECONDS) - 1)]
+            if time.monotonic() - first_failure + pause > patience:
+                raise last or NoServer(f"{trouble}. Gave up after {tries + 1} tries.\n{HOW_TO_START}")
             await asyncio.sleep(pause)
             tries += 1
 
@@ -175,7 +175,7 @@ def _content(text: str) -> list[dict[str, str]]:
     return [{"type": "text", "text": text}]
 
 
-def _reason(error: httpx.TransportError) -> str:
+def _reason(error: httpx2.TransportError) -> str:
     return str(error) or type(error).__name__
 
 

@@ -6,8 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
-import httpx
-from httpx_sse import ServerSentEvent, SSEError, aconnect_sse
+import httpx2
 
 from cli.client.errors import ClientError, NoServer, Refused
 from cli.client.novelty import Novelty
@@ -15,8 +14,9 @@ from cli.client.shapes import Event
 
 _GIVE_UP_SECONDS = 300.0
 _BACKOFF_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
+_MAX_EVENT_BYTES = 16 << 20  # an event may hold a whole message
 # a server says something at least every 15 s
-_TIMEOUT = httpx.Timeout(10.0, read=45.0)
+_TIMEOUT = httpx2.Timeout(10.0, read=45.0)
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class LinkLost:
 
 
 async def follow(
-    http: httpx.AsyncClient, path: str, after_id: int | None = None
+    http: httpx2.AsyncClient, path: str, after_id: int | None = None
 ) -> AsyncGenerator[Event | LinkLost]:
     """The events of a stream, each once, across lost connections.
 
@@ -56,7 +56,7 @@ async def follow(
                 for new in novelty.filter(_event(message)):
                     yield new
                 position = message.id or position
-        except (httpx.TransportError, SSEError) as error:
+        except httpx2.TransportError as error:
             reason = str(error) or type(error).__name__
         except Refused as refused:
             if refused.status < 500 and refused.status != 429:
@@ -72,18 +72,20 @@ async def follow(
 
 
 async def _connection(
-    http: httpx.AsyncClient, path: str, params: Mapping[str, str], position: str | None
-) -> AsyncGenerator[ServerSentEvent]:
+    http: httpx2.AsyncClient, path: str, params: Mapping[str, str], position: str | None
+) -> AsyncGenerator[httpx2.ServerSentEvent]:
     headers = {} if position is None else {"Last-Event-ID": position}
-    async with aconnect_sse(http, "GET", path, params=params, headers=headers, timeout=_TIMEOUT) as source:
+    async with http.sse(
+        path, params=params, headers=headers, timeout=_TIMEOUT, max_event_size=_MAX_EVENT_BYTES
+    ) as source:
         if source.response.status_code != 200:
             raise Refused.from_body(source.response.status_code, await source.response.aread())
-        async for message in source.aiter_sse():
+        async for message in source:
             if message.data:
                 yield message
 
 
-def _event(message: ServerSentEvent) -> Event:
+def _event(message: httpx2.ServerSentEvent) -> Event:
     try:
         return json.loads(message.data)
     except ValueError as error:

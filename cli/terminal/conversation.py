@@ -64,8 +64,7 @@ class _Conversation:
     def __init__(self, server: Server, *, as_json: bool) -> None:
         self._as_json = as_json
         self._printer = Printer(sys.stderr, sys.stderr) if as_json else Printer.for_terminal()
-        # what was written to a file or a pipe cannot be taken back: it gets what is kept
-        self._view = TurnView(previews=sys.stdout.isatty())
+        self._view = TurnView()
         self._client = Client(server, self._printer.note)
         self._chat_id: str | None = None
         self._stopping: asyncio.Task[None] | None = None
@@ -79,13 +78,15 @@ class _Conversation:
             async with self._client:
                 accepted = await say(self._client, text, chat_id)
                 self._chat_id = accepted.chat_id
+                # what was written to a file or a pipe cannot be taken back: it gets what is kept
                 self._view = TurnView(previews=sys.stdout.isatty(), own_messages=0 if accepted.queued else 1)
                 if accepted.queued:
-                    self._note("a turn is running; this message is next when it ends")
+                    self._note("a turn is running; this message waits until it ends")
                 await self._follow(accepted)
         except asyncio.CancelledError:
             self._printer.end()
-            self._note("left; the turn goes on without you")
+            if self._chat_id:
+                self._note("left; the turn goes on without you")
             return INTERRUPTED
         finally:
             loop.remove_signal_handler(signal.SIGINT)

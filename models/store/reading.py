@@ -3,8 +3,12 @@
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 
-from sqlalchemy import func
+from sqlalchemy import func, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+UNFLUSHED = func.set_config("synchronous_commit", "off", True)
+"""Put into a statement's RETURNING, it spares the statement the wait for the disk. Right where a crash of the
+database may forget the row: whatever is built on it commits later, and flushes it along."""
 
 
 def reading(engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
@@ -12,11 +16,16 @@ def reading(engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]
     return _autocommitting(engine).connect()
 
 
+async def ping(engine: AsyncEngine) -> None:
+    """Ask the database whether it is there.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: It is not.
+    """
+    async with reading(engine) as conn:
+        await conn.execute(text("SELECT 1"))
+
+
 @lru_cache(maxsize=8)  # making one costs as much as a statement; a process has one engine
 def _autocommitting(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
-
-
-UNFLUSHED = func.set_config("synchronous_commit", "off", True)
-"""Put into a statement's RETURNING, it spares the statement the wait for the disk. Right where a crash of the
-database may forget the row: whatever is built on it commits later, and flushes it along."""

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-import httpx
+import httpx2
 
 from tests.durable.rows import Rows
 
@@ -69,14 +69,14 @@ class Reader:
         return [message for _, message in sorted(self.messages.items()) if message["role"] == "assistant"]
 
     async def _run(self) -> None:
-        async with httpx.AsyncClient(timeout=httpx.Timeout(5, read=30)) as http:
+        async with httpx2.AsyncClient(timeout=httpx2.Timeout(5, read=30)) as http:
             while True:
                 try:
                     await self._connect(http)
-                except (httpx.HTTPError, OSError):
+                except (httpx2.HTTPError, OSError):
                     await asyncio.sleep(0.05)
 
-    async def _connect(self, http: httpx.AsyncClient) -> None:
+    async def _connect(self, http: httpx2.AsyncClient) -> None:
         headers = {**self.headers, "Accept": "text/event-stream"}
         if self.last_id is not None:
             headers["Last-Event-ID"] = self.last_id
@@ -112,7 +112,7 @@ class Reader:
                 pass
 
 
-async def _server_sent_events(response: httpx.Response) -> AsyncGenerator[tuple[str | None, Event]]:
+async def _server_sent_events(response: httpx2.Response) -> AsyncGenerator[tuple[str | None, Event]]:
     event_id, data = None, ""
     async for line in response.aiter_lines():
         if line.startswith("id:"):
@@ -131,7 +131,7 @@ class Caller:
         self.url = f"{url}/api/v2/chats"
         self.headers = {"Coder-Session-Token": token}
         self.rows = rows
-        self.http = httpx.AsyncClient(headers=self.headers, timeout=30)
+        self.http = httpx2.AsyncClient(headers=self.headers, timeout=30)
         self._readers: list[Reader] = []
         self._root = url
 
@@ -145,27 +145,39 @@ class Caller:
             await reader.stop()
         await self.http.aclose()
 
-    async def create(self, text: str) -> str:
+    async def create(self, text: str, **fields: Any) -> str:
         """A new chat that is asked `text`."""
         me = await self.rows.first_user()
         answer = await self.http.post(
             self.url,
-            json={"organization_id": str(me.organization_id), "content": [{"type": "text", "text": text}]},
+            json={
+                "organization_id": str(me.organization_id),
+                "content": [{"type": "text", "text": text}],
+                **fields,
+            },
             headers={"Idempotency-Key": str(uuid4())},
         )
         assert answer.status_code == 201, answer.text
         return answer.json()["id"]
 
     async def send(self, chat: str, text: str, *, busy: str = "queue", key: str | None = None) -> Body:
-        answer = await self.http.post(
+        answer = await self.try_to_send(chat, text, busy=busy, key=key)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def try_to_send(
+        self, chat: str, text: str, *, busy: str = "queue", key: str | None = None
+    ) -> httpx2.Response:
+        return await self.http.post(
             f"{self.url}/{chat}/messages",
             json={"content": [{"type": "text", "text": text}], "busy_behavior": busy},
             headers={"Idempotency-Key": key or str(uuid4())},
         )
-        assert answer.status_code == 200, answer.text
-        return answer.json()
 
-    async def interrupt(self, chat: str) -> httpx.Response:
+    async def set_archived(self, chat: str, archived: bool) -> httpx2.Response:
+        return await self.http.patch(f"{self.url}/{chat}", json={"archived": archived})
+
+    async def interrupt(self, chat: str) -> httpx2.Response:
         return await self.http.post(f"{self.url}/{chat}/interrupt")
 
     def read(self, chat: str) -> Reader:

@@ -1,16 +1,18 @@
 """A whole Perdure, all processes of its own but the model, which the tests hold in their hands."""
 
-import os
 from collections.abc import AsyncGenerator
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+from temporalio.client import Client
 
 from activities.providers.demo import DemoModel
-from cli.stack import Stack, StackOptions
+from cli.stack import Stack
 from runtime.database import driver_url
 from tests.durable.caller import Caller
+from tests.durable.histories import connect
+from tests.durable.processes import SHORT_RUNS, another_api, whole_perdure
 from tests.durable.rows import Rows
 
 
@@ -23,22 +25,7 @@ async def model() -> AsyncGenerator[DemoModel]:
 @pytest.fixture(scope="package")
 async def perdure(tmp_path_factory: pytest.TempPathFactory, model: DemoModel) -> AsyncGenerator[Stack]:
     """A stack whose parts a test may kill and start; it leaves all of them running."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANTHROPIC")}
-    options = StackOptions(
-        data_dir=tmp_path_factory.mktemp("perdure"),
-        ports=dict.fromkeys(
-            ("postgres", "valkey", "temporal", "temporal-ui", "temporal-http", "api", "worker-metrics"), 0
-        ),
-        parts=("postgres", "valkey", "temporal", "migrate", "worker", "api"),
-        environment={
-            **kept,
-            "PERDURE_DEMO_MODEL_URL": model.base_url,
-            "PERDURE_SWEEP_INTERVAL_SECONDS": "1",
-            "PERDURE_SWEEP_AGE_SECONDS": "4",
-            "PERDURE_LOG_LEVEL": "info",
-        },
-    )
-    async with Stack(options) as stack:
+    async with Stack(whole_perdure(tmp_path_factory.mktemp("perdure"), model.base_url)) as stack:
         yield stack
 
 
@@ -56,5 +43,28 @@ async def caller(perdure: Stack, model: DemoModel, rows: Rows) -> AsyncGenerator
     token = perdure.token
     assert token is not None
     async with Caller(perdure.api_url, token, rows) as caller:
+        yield caller
+    model.clear()
+
+
+@pytest.fixture(scope="package")
+async def temporal(perdure: Stack) -> Client:
+    """A client of Temporal, for looking at what it keeps."""
+    return await connect(perdure)
+
+
+@pytest.fixture(scope="package")
+async def hasty_api(perdure: Stack) -> AsyncGenerator[str]:
+    """An API whose chats have workflows that end soon and continue as new often."""
+    async with another_api(perdure, **SHORT_RUNS) as url:
+        yield url
+
+
+@pytest.fixture
+async def hasty(perdure: Stack, hasty_api: str, model: DemoModel, rows: Rows) -> AsyncGenerator[Caller]:
+    """A client of that API."""
+    token = perdure.token
+    assert token is not None
+    async with Caller(hasty_api, token, rows) as caller:
         yield caller
     model.clear()

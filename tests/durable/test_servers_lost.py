@@ -2,7 +2,7 @@
 
 import asyncio
 
-import httpx
+import httpx2
 import pytest
 
 from activities.providers.demo import DemoModel, script_block
@@ -107,7 +107,7 @@ async def test_a_post_whose_api_dies_is_one_message_when_repeated(perdure: Stack
         posted = asyncio.create_task(caller.send(chat, said, key="the-same-key"))
         await rows.until("SELECT 1 FROM drafts WHERE chat_id = :chat AND state = 'pending'", chat=chat)
         await perdure.kill("api")
-        with pytest.raises(httpx.HTTPError):
+        with pytest.raises(httpx2.HTTPError):
             await posted
     finally:
         perdure.thaw("temporal")
@@ -177,14 +177,14 @@ async def test_a_reader_whose_api_dies_goes_on_where_it_was(perdure: Stack, call
 
 
 async def _listens(url: str) -> list[bool]:
-    async with httpx.AsyncClient() as http:
+    async with httpx2.AsyncClient() as http:
         return [True] if (await http.get(f"{url}/readyz")).status_code == 200 else []
 
 
 async def test_readyz_names_what_is_missing(perdure: Stack):
     await perdure.stop("valkey")
     try:
-        async with httpx.AsyncClient() as http:
+        async with httpx2.AsyncClient() as http:
             answer = await http.get(f"{perdure.api_url}/readyz")
         assert answer.status_code == 503
         assert "redis" in answer.text

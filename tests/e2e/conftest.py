@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -44,15 +44,20 @@ class Perdure:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
         self._environment = {**inherited, "PERDURE_DATA_DIR": str(stack.directory.path)}
 
-    async def __call__(self, *arguments: str, given: str | None = None, **environment: str) -> Ended:
+    async def __call__(
+        self, *arguments: str, given: str | None = None, environment: Mapping[str, str] | None = None
+    ) -> Ended:
         """Run a command to its end."""
-        async with self.started(*arguments, **environment) as process:
+        async with self.started(*arguments, environment=environment) as process:
             out, err = await process.communicate(None if given is None else given.encode())
         return Ended(process.returncode or 0, out.decode(), err.decode())
 
     @asynccontextmanager
     async def started(
-        self, *arguments: str, stdout: int = asyncio.subprocess.PIPE, **environment: str
+        self,
+        *arguments: str,
+        stdout: int = asyncio.subprocess.PIPE,
+        environment: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[asyncio.subprocess.Process]:
         """A running command; what still runs at the end of the block is killed."""
         process = await asyncio.create_subprocess_exec(
@@ -60,7 +65,7 @@ class Perdure:
             stdin=asyncio.subprocess.PIPE,
             stdout=stdout,
             stderr=asyncio.subprocess.PIPE,
-            env={**self._environment, "PYTHONPATH": os.getcwd(), **environment},
+            env={**self._environment, "PYTHONPATH": os.getcwd(), **(environment or {})},
         )
         try:
             yield process

@@ -1,12 +1,15 @@
 """`perdure chat`, `chats` and `show` against a whole stack."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
 import signal
 from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from activities.providers.demo import script_block
 from cli.client import Client
@@ -27,6 +30,16 @@ async def parts(process: asyncio.subprocess.Process, count: int) -> list[dict[st
     return events
 
 
+def read_to_end(terminal: int) -> str:
+    """What was written to a terminal, until the last program has closed it."""
+    pieces: list[bytes] = []
+    with contextlib.suppress(OSError):  # how a terminal says that it ends
+        while piece := os.read(terminal, 65536):
+            pieces.append(piece)
+    os.close(terminal)
+    return b"".join(pieces).decode()
+
+
 async def test_the_answer_is_on_standard_output_and_the_rest_beside_it(perdure: Perdure) -> None:
     ended = await perdure("chat", "What time is it?")
     assert ended.code == 0
@@ -39,14 +52,11 @@ async def test_the_answer_is_on_standard_output_and_the_rest_beside_it(perdure: 
 
 async def test_on_a_terminal_the_answer_is_shown_while_it_is_written(perdure: Perdure) -> None:
     master, slave = os.openpty()
-    async with perdure.started("chat", "What time is it?", stdout=slave, TERM="xterm") as process:
+    async with perdure.started(
+        "chat", "What time is it?", stdout=slave, environment={"TERM": "xterm"}
+    ) as process:
         os.close(slave)
-        reader = asyncio.StreamReader()
-        with open(master, "rb", buffering=0) as terminal:
-            protocol = asyncio.StreamReaderProtocol(reader)
-            await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, terminal)
-            await process.communicate()
-            shown = (await reader.read(100_000)).decode()
+        shown, _ = await asyncio.gather(asyncio.to_thread(read_to_end, master), process.communicate())
     assert "\x1b[2mThe \x1b[0m\x1b[2muser " in shown  # word by word
     plain = re.sub("\x1b\\[[0-9]+m", "", shown).splitlines()
     assert plain[:3] == [
@@ -149,24 +159,31 @@ async def test_a_second_ctrl_c_leaves_and_the_turn_goes_on(
     assert chat_id in err.decode()
 
 
-async def test_a_message_to_a_busy_chat_waits_and_is_answered_in_the_same_command(perdure: Perdure) -> None:
-    slow = script_block({"text": "The first answer.", "every_seconds": 0.3})
-    async with perdure.started("chat", "--json", slow) as process:
+async def test_a_message_to_a_busy_chat_waits_and_is_answered_in_the_same_command(
+    perdure: Perdure, whole_stack: Stack
+) -> None:
+    first = script_block({"text": "The first answer.", "hold": {"name": "busy", "after_pieces": 1}})
+    second = f"Next. {script_block({'text': 'The second answer.'})}"
+    async with perdure.started("chat", "--json", first) as process:
         chat_id = (await parts(process, 1))[0]["chat_id"]
-        second = f"Next. {script_block({'text': 'The second answer.'})}"
-        ended = await perdure("chat", "--resume", chat_id, second)
+        async with perdure.started("chat", "--resume", chat_id, second) as waiting:
+            assert waiting.stderr
+            assert b"waits until it ends" in await waiting.stderr.readline()
+            async with httpx2.AsyncClient() as http:
+                control = f"http://127.0.0.1:{whole_stack.ports['demo-model']}/control"
+                await http.post(f"{control}/holds/busy/release")
+            out, err = await waiting.communicate()
         await process.communicate()
-    assert ended.code == 0
-    assert ended.out == "The first answer.\nThe second answer.\n"
-    assert "next when it ends" in ended.err
-    assert "> Next." in ended.err
+    assert waiting.returncode == 0
+    assert out.decode() == "The first answer.\nThe second answer.\n"
+    assert "> Next." in err.decode()
 
 
 async def test_errors_of_the_api_are_told_in_words(perdure: Perdure) -> None:
     unknown = await perdure("show", "00000000-0000-4000-8000-000000000000")
     assert (unknown.code, unknown.out) == (1, "")
     assert "There is no such chat" in unknown.err
-    assert (await perdure("chats", PERDURE_TOKEN="wrong")).code == 1
+    assert (await perdure("chats", environment={"PERDURE_TOKEN": "wrong"})).code == 1
 
 
 async def test_a_turn_that_fails_is_an_error(perdure: Perdure) -> None:
@@ -178,7 +195,7 @@ async def test_a_turn_that_fails_is_an_error(perdure: Perdure) -> None:
 
 
 async def test_without_a_server_it_says_how_to_start_one(perdure: Perdure, tmp_path: Path) -> None:
-    ended = await perdure("chat", "Hello", PERDURE_DATA_DIR=str(tmp_path))
+    ended = await perdure("chat", "Hello", environment={"PERDURE_DATA_DIR": str(tmp_path)})
     assert (ended.code, ended.out) == (1, "")
     assert "perdure up" in ended.err
     assert "make up" in ended.err

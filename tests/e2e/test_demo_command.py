@@ -10,7 +10,7 @@ from .conftest import Perdure
 
 
 async def test_every_claim_of_the_demonstration_holds(perdure: Perdure, tmp_path: Path) -> None:
-    ended = await perdure("demo", TMPDIR=str(tmp_path), ANTHROPIC_API_KEY="not used")
+    ended = await perdure("demo", environment={"TMPDIR": str(tmp_path), "ANTHROPIC_API_KEY": "not used"})
     assert ended.code == 0, ended.out + ended.err
     assert ended.out.count("✓") == 18
     assert "NOT TRUE" not in ended.out
@@ -19,7 +19,7 @@ async def test_every_claim_of_the_demonstration_holds(perdure: Perdure, tmp_path
 
 
 async def test_ctrl_c_ends_the_demonstration_and_leaves_nothing(perdure: Perdure, tmp_path: Path) -> None:
-    async with perdure.started("demo", TMPDIR=str(tmp_path)) as process:
+    async with perdure.started("demo", environment={"TMPDIR": str(tmp_path)}) as process:
         assert process.stdout
         while b"The worker dies" not in (line := await process.stdout.readline()):
             assert line

@@ -41,7 +41,3 @@ def _long_running(limit: timedelta, summary: str) -> ActivityConfig:
         "retry_policy": _UNTIL_IT_WORKS,
         "summary": summary,
     }
-
-
-EVENTS_PER_RUN = 1000
-"""Continue as new beyond this: a cold worker replays 0.4 ms per event."""

@@ -230,7 +230,7 @@ class ChatWorkflow:
     def _hand_over_when_long(self) -> None:
         """Continue as new between steps, before replay becomes slow. Handlers in flight go first."""
         info = workflow.info()
-        long = info.get_current_history_length() > policies.EVENTS_PER_RUN
+        long = info.get_current_history_length() > self._start.events_per_run
         if (long or info.is_continue_as_new_suggested()) and workflow.all_handlers_finished():
             workflow.continue_as_new(self._start.model_copy(update={"state": self._state}))
 

@@ -107,15 +107,32 @@ def scripted_step(request: MessagesRequest) -> Step | None:
 
 
 def _find_script(text: str) -> Script | None:
-    _, fence, rest = text.partition(FENCE)
-    if not fence or not rest[:1].isspace():
-        return None
-    # Decoded from the front, not searched for the closing fence: a scripted text may hold fences itself.
+    """The last block: after a turn without an answer, a message holds all that the user typed since."""
+    block: str | None = None
+    rest = text
+    while True:
+        _, fence, rest = rest.partition(FENCE)
+        if not fence:
+            return None if block is None else _read_script(block)
+        if rest[:1].isspace():
+            block = rest.lstrip()
+            rest = block[_end_of_json(block) :]
+
+
+def _end_of_json(block: str) -> int:
+    """Where the search for a further block goes on: a scripted text may hold fences itself."""
     try:
-        value, end = json.JSONDecoder().raw_decode(rest.lstrip())
+        return json.JSONDecoder().raw_decode(block)[1]
+    except json.JSONDecodeError:
+        return 0
+
+
+def _read_script(block: str) -> Script:
+    try:
+        value, end = json.JSONDecoder().raw_decode(block)
     except json.JSONDecodeError as error:
         raise InvalidScript(f"demo script: not JSON: {error}") from error
-    if not rest.lstrip()[end:].lstrip().startswith("```"):
+    if not block[end:].lstrip().startswith("```"):
         raise InvalidScript("demo script: only one JSON object may stand between ```demo and ```")
     try:
         return Script.model_validate(value)

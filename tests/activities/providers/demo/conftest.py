@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import pytest
 from anthropic import AsyncAnthropic
 
@@ -29,7 +29,7 @@ async def client(model: DemoModel) -> AsyncIterator[AsyncAnthropic]:
 
 
 @pytest.fixture
-async def http(model: DemoModel) -> AsyncIterator[httpx.AsyncClient]:
+async def http(model: DemoModel) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {"x-api-key": "demo-secret", "anthropic-version": "2023-06-01"}
-    async with httpx.AsyncClient(base_url=model.base_url, headers=headers, trust_env=False) as http:
+    async with httpx2.AsyncClient(base_url=model.base_url, headers=headers, trust_env=False) as http:
         yield http

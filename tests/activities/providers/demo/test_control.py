@@ -7,7 +7,6 @@ import socket
 import sys
 from typing import Any
 
-import httpx
 import httpx2
 import pytest
 from anthropic import AsyncAnthropic
@@ -99,7 +98,9 @@ async def test_a_request_is_recorded_without_its_key(model: DemoModel, client: A
     assert "demo-secret" not in str(request.as_json())
 
 
-async def test_everything_can_be_done_from_another_process(model: DemoModel, http: httpx.AsyncClient) -> None:
+async def test_everything_can_be_done_from_another_process(
+    model: DemoModel, http: httpx2.AsyncClient
+) -> None:
     ordered = await http.post("/control/faults", json=[{"kind": "status", "status": 529}])
     assert ordered.json() == {"ordered": 1}
     body = {"model": "demo", "max_tokens": 9, "stream": True, "messages": held("remote")}
@@ -175,9 +176,9 @@ async def test_a_process_of_its_own_serves_drops_and_stops_with_a_stream_still_h
     process = await asyncio.create_subprocess_exec(
         *command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     )
-    transport = httpx.AsyncHTTPTransport(retries=8)
+    transport = httpx2.AsyncHTTPTransport(retries=8)
     headers = {"x-api-key": "demo", "anthropic-version": "2023-06-01"}
-    async with httpx.AsyncClient(
+    async with httpx2.AsyncClient(
         base_url=f"http://127.0.0.1:{port}", headers=headers, transport=transport, timeout=20
     ) as http:
         try:
@@ -187,14 +188,14 @@ async def test_a_process_of_its_own_serves_drops_and_stops_with_a_stream_still_h
                 message = {"role": "user", "content": script_block(*steps)}
                 return {"model": "demo", "max_tokens": 9, "stream": True, "messages": [message]}
 
-            with pytest.raises(httpx.TransportError):
+            with pytest.raises(httpx2.TransportError):
                 await http.post("/v1/messages", json=body({"text": "x", "fault": [{"kind": "drop"}]}))
             hold = {"text": "x", "hold": {"name": "h"}}
             streaming = asyncio.create_task(http.post("/v1/messages", json=body(hold)))
             assert (await http.get("/control/holds/h")).status_code == 200
             process.send_signal(signal.SIGTERM)
             await asyncio.wait_for(process.wait(), 5)
-            with pytest.raises(httpx.TransportError):
+            with pytest.raises(httpx2.TransportError):
                 await streaming
         finally:
             if process.returncode is None:

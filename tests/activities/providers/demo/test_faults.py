@@ -5,7 +5,6 @@ import json
 from typing import Any
 
 import anthropic
-import httpx
 import httpx2
 import pytest
 from anthropic import AsyncAnthropic
@@ -198,7 +197,7 @@ async def test_faults_without_a_stream(client: AsyncAnthropic, kind: str, raised
         )
 
 
-async def test_an_order_that_makes_no_sense_is_refused(model: DemoModel, http: httpx.AsyncClient) -> None:
+async def test_an_order_that_makes_no_sense_is_refused(model: DemoModel, http: httpx2.AsyncClient) -> None:
     response = await http.post("/control/faults", json=[{"kind": "status", "status": 200}])
     assert response.status_code == 422
     assert "greater than or equal to 400" in response.text

@@ -5,10 +5,9 @@ import json
 from itertools import pairwise
 from typing import Any
 
-import httpx
+import httpx2
 from anthropic import AsyncAnthropic
 from anthropic.types import MessageParam
-from httpx_sse import aconnect_sse
 
 from activities.providers.demo import DemoModel, script_block
 
@@ -22,10 +21,10 @@ async def ask(client: AsyncAnthropic, messages: list[MessageParam]) -> Any:
         return await stream.get_final_message()
 
 
-async def events(http: httpx.AsyncClient, messages: list[MessageParam]) -> list[dict[str, Any]]:
+async def events(http: httpx2.AsyncClient, messages: list[MessageParam]) -> list[dict[str, Any]]:
     body = {"model": "demo", "max_tokens": 500, "messages": messages, "stream": True}
-    async with aconnect_sse(http, "POST", "/v1/messages", json=body) as source:
-        return [{"event": sse.event, **json.loads(sse.data)} async for sse in source.aiter_sse()]
+    async with http.sse("/v1/messages", method="POST", json=body) as source:
+        return [{"event": sse.event, **json.loads(sse.data)} async for sse in source]
 
 
 def tool_input_pieces(seen: list[dict[str, Any]]) -> list[str]:
@@ -54,7 +53,7 @@ async def test_text_thinking_and_tool_calls_arrive_whole(client: AsyncAnthropic)
     assert message.model == "demo"
 
 
-async def test_events_come_in_the_order_of_the_protocol(http: httpx.AsyncClient) -> None:
+async def test_events_come_in_the_order_of_the_protocol(http: httpx2.AsyncClient) -> None:
     step = {"thinking": "a", "text": "b", "tools": [{"name": "t", "input": {"k": "v"}}]}
     seen = await events(http, scripted(step))
 
@@ -71,7 +70,7 @@ async def test_events_come_in_the_order_of_the_protocol(http: httpx.AsyncClient)
     assert json.loads("".join(others)) == {"k": "v"}
 
 
-async def test_a_long_tool_input_is_cut_into_pieces_that_are_not_json(http: httpx.AsyncClient) -> None:
+async def test_a_long_tool_input_is_cut_into_pieces_that_are_not_json(http: httpx2.AsyncClient) -> None:
     tool = {"name": "t", "input": {"path": "a" * 100}}
     seen = await events(http, scripted({"tools": [tool]}))
 
@@ -147,7 +146,16 @@ async def test_a_new_message_of_the_user_ends_the_script(client: AsyncAnthropic)
     assert answer.content[0].text == "the newer script"
 
 
-async def test_text_is_split_into_as_many_pieces_as_told(http: httpx.AsyncClient) -> None:
+async def test_of_several_scripts_in_one_message_the_last_counts(client: AsyncAnthropic) -> None:
+    # a turn that ended without an answer leaves its message beside the next one
+    unanswered = script_block({"text": f"held fences {script_block({'text': 'inner'})}"})
+    for before in (unanswered, "```demo\n{not json\n```"):
+        content = f"{before} first\n{script_block({'text': 'the newer script'})} second"
+        answer = await ask(client, [{"role": "user", "content": content}])
+        assert answer.content[0].text == "the newer script"
+
+
+async def test_text_is_split_into_as_many_pieces_as_told(http: httpx2.AsyncClient) -> None:
     text = "The quick brown fox jumps over the lazy dog."
     for count, expected in ((1, 1), (20, 20), (1000, len(text))):
         seen = await events(http, scripted({"text": text, "pieces": count}))

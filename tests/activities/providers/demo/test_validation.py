@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from anthropic import AsyncAnthropic, AuthenticationError, BadRequestError, RequestTooLargeError
 
@@ -123,7 +123,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("request_body", "said"), REFUSED.values(), ids=REFUSED)
 async def test_a_broken_rule_is_an_invalid_request(
-    model: DemoModel, http: httpx.AsyncClient, request_body: Any, said: str
+    model: DemoModel, http: httpx2.AsyncClient, request_body: Any, said: str
 ) -> None:
     response = await http.post("/v1/messages", json=request_body)
 
@@ -176,7 +176,7 @@ async def test_signed_thinking_is_taken_back(client: AsyncAnthropic) -> None:
 
 
 async def test_a_request_without_a_key_is_not_authenticated(model: DemoModel) -> None:
-    async with httpx.AsyncClient(base_url=model.base_url, trust_env=False) as http:
+    async with httpx2.AsyncClient(base_url=model.base_url, trust_env=False) as http:
         response = await http.post("/v1/messages", json=body())
     assert response.status_code == 401
     assert response.json()["error"]["type"] == "authentication_error"
@@ -205,14 +205,14 @@ async def test_the_sdk_knows_the_refusals_by_their_classes(model: DemoModel, cli
         await client.messages.create(model="demo", max_tokens=1, messages=[{"role": "user", "content": "x"}])
 
 
-async def test_a_body_that_is_not_json_is_an_invalid_request(http: httpx.AsyncClient) -> None:
+async def test_a_body_that_is_not_json_is_an_invalid_request(http: httpx2.AsyncClient) -> None:
     for content in (b"{", b"\xff", b"[" * 100_000):
         response = await http.post("/v1/messages", content=content)
         assert response.status_code == 400
         assert response.json()["error"]["message"] == "The body is not valid JSON."
 
 
-async def test_the_version_of_the_protocol_is_required(http: httpx.AsyncClient) -> None:
+async def test_the_version_of_the_protocol_is_required(http: httpx2.AsyncClient) -> None:
     del http.headers["anthropic-version"]
     response = await http.post("/v1/messages", json=body())
     assert "anthropic-version" in response.json()["error"]["message"]

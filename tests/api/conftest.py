@@ -1,0 +1,72 @@
+"""The API on real servers, without a worker: nothing answers but what the API does by itself."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from cli.stack import Stack
+from runtime.logging import configure_logging
+from runtime.redis import open_redis
+from runtime.settings import Settings
+from tests.api.served import Body, Person, Served, make_organization, person, served, text
+
+
+@dataclass
+class Door:
+    """The API with an owner who uses it, and another user of the same organization."""
+
+    served: Served
+    engine: AsyncEngine
+    organization: UUID
+    model: UUID
+    owner: Person
+    other: Person
+
+    async def create(self, words: str = "hello there", **more: object) -> Body:
+        body = {"organization_id": str(self.organization), "content": text(words), **more}
+        response = await self.owner.http.post("/chats", json=body)
+        assert response.status_code == 201, response.text
+        return response.json()
+
+
+@pytest.fixture(scope="package")
+def settings(stack: Stack, database_url: str) -> Settings:
+    # nothing waits long: there is no worker to wait for
+    return Settings(
+        database_url=database_url,
+        redis_url=stack.redis_url,
+        task_queue="nobody",
+        command_timeout_seconds=0.3,
+        poll_interval_seconds=0.2,
+        sweep_interval_seconds=3600,
+    )
+
+
+@pytest.fixture(scope="package")
+async def api(stack: Stack, settings: Settings) -> AsyncGenerator[Served]:
+    configure_logging("info", "console")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
+        async with served(settings) as running:
+            yield running
+
+
+@pytest.fixture
+async def door(api: Served, engine: AsyncEngine) -> AsyncGenerator[Door]:
+    organization, model = await make_organization(engine)
+    async with (
+        person(engine, api.url, organization, "Ada") as owner,
+        person(engine, api.url, organization, "Bob") as other,
+    ):
+        yield Door(api, engine, organization, model, owner, other)
+
+
+@pytest.fixture(scope="package")
+async def redis(stack: Stack) -> AsyncGenerator[Redis]:
+    client = open_redis(stack.redis_url)
+    yield client
+    await client.aclose()

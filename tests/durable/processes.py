@@ -1,0 +1,74 @@
+"""The processes of a whole Perdure, and a second API with settings of its own."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from cli.stack import Stack, StackOptions
+from cli.stack.programs import api
+from tests.durable.rows import until
+
+LOOPBACK = "127.0.0.1"
+
+IDLE_SECONDS = 1.0
+SHORT_RUNS = {"PERDURE_IDLE_SECONDS": str(IDLE_SECONDS), "PERDURE_EVENTS_PER_RUN": "60"}
+"""Settings of an API whose chats have runs that end soon and continue as new often."""
+
+
+def whole_perdure(data_dir: Path, model_url: str) -> StackOptions:
+    """All processes but the model, on free ports, with a sweeper that does not let a test wait."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANTHROPIC")}
+    return StackOptions(
+        data_dir=data_dir,
+        ports=dict.fromkeys(
+            ("postgres", "valkey", "temporal", "temporal-ui", "temporal-http", "api", "worker-metrics"), 0
+        ),
+        parts=("postgres", "valkey", "temporal", "migrate", "worker", "api"),
+        environment={
+            **kept,
+            "PERDURE_DEMO_MODEL_URL": model_url,
+            "PERDURE_SWEEP_INTERVAL_SECONDS": "1",
+            "PERDURE_SWEEP_AGE_SECONDS": "4",
+            "PERDURE_GRACEFUL_SHUTDOWN_SECONDS": "3",
+            "PERDURE_COMMAND_TIMEOUT_SECONDS": "2",
+            "PERDURE_LOG_LEVEL": "info",
+        },
+    )
+
+
+@asynccontextmanager
+async def another_api(stack: Stack, **settings: str) -> AsyncGenerator[str]:
+    """A further API process on the same servers, for chats whose workflows are to live differently.
+
+    Args:
+        stack: Where the servers are.
+        settings: Environment variables that differ.
+
+    Yields:
+        Its address.
+    """
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        port: int = listener.getsockname()[1]
+    environment = {**stack.environment, **settings, "PERDURE_API_PORT": str(port)}
+    part = api(environment, LOOPBACK, port)
+    ready = part.ready
+    assert ready is not None
+    with (stack.directory.path / "logs" / f"api-{port}.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *part.command.argv, env=environment, stdout=log, stderr=log
+        )
+    try:
+
+        async def answers() -> list[bool]:
+            assert process.returncode is None, "the second API has ended, see its log"
+            return [True] if await ready() else []
+
+        await until(answers, part.ready_seconds)
+        yield f"http://{LOOPBACK}:{port}"
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()

@@ -1,0 +1,187 @@
+"""What is recorded: the ways a chat's workflow can go, each ended by its idle time.
+
+Everything a user or the model says begins with one of `WORDS`, so that it can be told whether any of it has
+got into a history.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from temporalio.client import Client
+
+from activities.providers.demo import DemoModel, script_block
+from cli.stack import Stack
+from tests.durable.caller import Caller
+from tests.durable.histories import completed
+
+WORDS = ("marigold", "periwinkle", "foxglove", "larkspur")
+ANSWER = " ".join(["periwinkle"] * 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Who plays: a client, the model, and the processes."""
+
+    caller: Caller
+    model: DemoModel
+    stack: Stack
+    temporal: Client
+
+    async def ask(self, *steps: dict[str, Any]) -> str:
+        return await self.caller.create(said(*steps))
+
+    async def held(self, chat_hold: str) -> str:
+        """A chat whose answer stands still in the middle."""
+        chat = await self.ask(held_step(chat_hold))
+        await self.model.reached(chat_hold)
+        return chat
+
+    async def rested(self, chat: str, turns: int = 1) -> None:
+        await self.caller.rows.until(
+            "SELECT 1 FROM chats WHERE id = :chat AND turn >= :turns AND status IN ('waiting', 'error')",
+            chat=chat,
+            turns=turns,
+        )
+
+
+Scenario = Callable[[Scene], Awaitable[str]]
+
+
+def said(*steps: dict[str, Any]) -> str:
+    """A message with the model's answer in it. Never the same twice: equal ones would share their faults."""
+    return f"{script_block(*steps)} marigold {uuid4()}"
+
+
+def held_step(hold: str) -> dict[str, Any]:
+    return {"text": ANSWER, "pieces": 8, "hold": {"name": hold, "after_pieces": 3}}
+
+
+def clock(zone: str) -> dict[str, Any]:
+    return {"name": "current_time", "input": {"timezone": zone}}
+
+
+async def plain_turn(scene: Scene) -> str:
+    return await scene.ask({"thinking": "larkspur", "text": ANSWER})
+
+
+async def tool(scene: Scene) -> str:
+    return await scene.ask({"text": ANSWER, "tools": [clock("UTC")]}, {"text": ANSWER})
+
+
+async def two_tools_at_once(scene: Scene) -> str:
+    tools = [clock("foxglove/foxglove"), clock("Europe/Oslo")]
+    return await scene.ask({"text": ANSWER, "tools": tools}, {"text": ANSWER})
+
+
+async def interrupted_in_mid_stream(scene: Scene) -> str:
+    chat = await scene.held("interrupted")
+    assert (await scene.caller.interrupt(chat)).status_code == 200
+    return chat
+
+
+async def interrupted_by_a_message(scene: Scene) -> str:
+    chat = await scene.held("by-message")
+    await scene.caller.send(chat, said({"text": ANSWER}), busy="interrupt")
+    return chat
+
+
+async def interrupted_with_a_queued_message(scene: Scene) -> str:
+    chat = await scene.held("queued")
+    await scene.caller.send(chat, said({"text": ANSWER}))
+    assert (await scene.caller.interrupt(chat)).status_code == 200
+    return chat
+
+
+async def queued_and_promoted(scene: Scene) -> str:
+    chat = await scene.held("promoted")
+    for _ in range(2):
+        await scene.caller.send(chat, said({"text": ANSWER}))
+    scene.model.release("promoted")
+    return chat
+
+
+async def transient_failure(scene: Scene) -> str:
+    busy = {"kind": "status", "status": 529, "message": "foxglove"}
+    return await scene.ask({"text": ANSWER, "fault": [busy]})
+
+
+async def interrupted_before_a_retry(scene: Scene) -> str:
+    later = {"kind": "status", "status": 529, "message": "foxglove", "headers": {"retry-after": "30"}}
+    chat = await scene.ask({"text": ANSWER, "fault": [later]})
+    await scene.caller.rows.until(
+        "SELECT 1 FROM chats WHERE id = :chat AND retry_state IS NOT NULL", chat=chat
+    )
+    assert (await scene.caller.interrupt(chat)).status_code == 200
+    return chat
+
+
+async def failure_and_a_new_message(scene: Scene) -> str:
+    refused = {"kind": "status", "status": 400, "message": "foxglove"}
+    chat = await scene.ask({"text": ANSWER, "fault": [refused]})
+    await scene.rested(chat)
+    await scene.caller.send(chat, said({"text": ANSWER}))
+    return chat
+
+
+async def refused_commands(scene: Scene) -> str:
+    chat = await scene.held("refused")
+    assert (await scene.caller.set_archived(chat, True)).status_code == 409
+    scene.model.release("refused")
+    await scene.rested(chat)
+    assert (await scene.caller.interrupt(chat)).status_code == 409
+    return chat
+
+
+async def archived_and_unarchived(scene: Scene) -> str:
+    chat = await scene.ask({"text": ANSWER})
+    await scene.rested(chat)
+    for archived in (True, False):
+        assert (await scene.caller.set_archived(chat, archived)).status_code == 204
+    return chat
+
+
+async def idle_and_a_new_message(scene: Scene) -> str:
+    chat = await scene.ask({"text": ANSWER})
+    await scene.rested(chat)
+    await completed(scene.temporal, chat)
+    await scene.caller.send(chat, said({"text": ANSWER}))
+    return chat
+
+
+async def continued_as_new(scene: Scene) -> str:
+    chat = await scene.held("continued")
+    for _ in range(4):
+        await scene.caller.send(chat, said({"text": ANSWER}))
+    scene.model.release("continued")
+    await scene.rested(chat, turns=5)
+    return chat
+
+
+async def worker_killed_in_mid_stream(scene: Scene) -> str:
+    chat = await scene.held("killed")
+    await scene.stack.kill("worker")
+    scene.model.release("killed")
+    await scene.stack.start("worker")
+    return chat
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    plain_turn,
+    tool,
+    two_tools_at_once,
+    interrupted_in_mid_stream,
+    interrupted_by_a_message,
+    interrupted_with_a_queued_message,
+    queued_and_promoted,
+    transient_failure,
+    interrupted_before_a_retry,
+    failure_and_a_new_message,
+    refused_commands,
+    archived_and_unarchived,
+    idle_and_a_new_message,
+    worker_killed_in_mid_stream,
+)
+SHORT_RUNS: tuple[Scenario, ...] = (continued_as_new,)
+"""Recorded with runs of a few events."""
