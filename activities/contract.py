@@ -9,7 +9,7 @@ from uuid import UUID
 from temporalio import activity
 
 from models.chat_state import ChatState
-from models.turns import Commit, ModelCall, Receipt, ResultsCommit, StepOutcome, ToolRun
+from models.turns import Commit, Compaction, ModelCall, Receipt, ResultsCommit, StepOutcome, ToolRun
 
 
 @activity.defn
@@ -33,6 +33,12 @@ async def read_state(chat_id: UUID) -> ChatState:
 @activity.defn
 async def call_model(call: ModelCall) -> StepOutcome:
     """Run one step: call the model, stream its answer, commit it."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def compact(compaction: Compaction) -> ChatState:
+    """Summarize the conversation and put the summary in its place."""
     raise NotImplementedError
 
 

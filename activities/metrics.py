@@ -24,4 +24,7 @@ MESSAGE_COUNT = Histogram(
     buckets=[2.0**n for n in range(11)],
 )
 TOOL_ERRORS = Counter("coderd_chatd_tool_errors", "Tool calls that ended in an error.", ("tool_name",))
+COMPACTIONS = Counter(
+    "coderd_chatd_compaction", "Summaries of a conversation, by what came of them.", (*_MODEL, "result")
+)
 INTERRUPTS = Counter("coderd_chatd_interrupts", "Steps a user stopped.", _MODEL)

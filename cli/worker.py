@@ -9,6 +9,8 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.compaction import Compactions
+from activities.listening import Patience
 from activities.live import LiveView
 from activities.model_call import ModelCalls
 from activities.providers.anthropic import AnthropicProvider
@@ -49,6 +51,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
         listening = asyncio.create_task(stops.run())
         stack.callback(listening.cancel)
 
+        patience = Patience(settings.first_part_timeout_seconds, settings.silence_timeout_seconds)
         rows = Transitions(engine, live)
         models = ModelCalls(
             engine,
@@ -56,9 +59,11 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
             stops,
             tools,
             providers,
-            settings.first_part_timeout_seconds,
-            settings.silence_timeout_seconds,
+            patience,
             RetryLimits(settings.max_model_attempts, settings.retry_total_seconds),
+        )
+        compactions = Compactions(
+            engine, live, stops, tools, providers, patience, settings.compaction_timeout_seconds
         )
         worker = Worker(
             client,
@@ -69,6 +74,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
                 rows.commit_results,
                 rows.read_state,
                 models.call_model,
+                compactions.compact,
                 ToolCalls(engine, tools).run_tool,
             ],
             workflow_runner=workflow_runner(sandbox=settings.workflow_sandbox),

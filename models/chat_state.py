@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from models.compaction import CompactionReason
+
 
 class ChatStatus(StrEnum):
     WAITING = "waiting"
@@ -67,6 +69,7 @@ class ChatState(BaseModel):
         step: number of steps of that turn committed so far; the next model call is `step + 1`.
         open_calls: calls of the last committed step that have no committed result yet.
         turn_ended: the last committed step asked for nothing more, so the turn only waits to be finished.
+        compaction: why history is to be compacted before the chat goes on, None if it is not.
         snapshot_version: counts committed transitions of the chat.
     """
 
@@ -79,6 +82,7 @@ class ChatState(BaseModel):
     step: int = 0
     open_calls: tuple[ToolCallRef, ...] = ()
     turn_ended: bool = False
+    compaction: CompactionReason | None = None
     snapshot_version: int = 1
 
     @property

@@ -28,6 +28,7 @@ class CallsClosedBy(StrEnum):
     NEW_MESSAGE = "new_message"
     INTERRUPT = "interrupt"
     PROMOTION = "promotion"
+    CONTEXT_CHANGE = "context_change"
 
 
 class Placement(StrEnum):
@@ -47,6 +48,9 @@ class Write(_Small):
         promote_head: move the oldest queued message into history.
         close_calls: give outstanding tool calls a result of this reason before a user message enters.
         clear_error: forget `last_error`.
+        request_compaction: have the conversation summarized, then rest.
+        clear_context: let the next prompt begin behind this write.
+        keep_compaction: a compaction that is due stays due; any other write forgets it.
         stop_turn: tell the worker that streams this turn to stop, once the write is committed.
     """
 
@@ -60,6 +64,9 @@ class Write(_Small):
     promote_head: bool = False
     close_calls: CallsClosedBy | None = None
     clear_error: bool = False
+    request_compaction: bool = False
+    clear_context: bool = False
+    keep_compaction: bool = False
     stop_turn: bool = False
 
 
@@ -76,6 +83,8 @@ class Verdict(StrEnum):
     STALE = "stale"
     WITHDRAWN = "withdrawn"
     QUEUE_FULL = "queue_full"
+    NOTHING_TO_COMPACT = "nothing_to_compact"
+    NOTHING_TO_CLEAR = "nothing_to_clear"
 
 
 class Receipt(_Small):
@@ -108,6 +117,7 @@ class StepEnd(StrEnum):
     COMMITTED = "committed"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
+    OVERFLOWED = "overflowed"
     SUPERSEDED = "superseded"
 
 
@@ -125,6 +135,14 @@ class ToolRun(_Small):
     turn: int
     step: int
     call: ToolCallRef
+
+
+class Compaction(_Small):
+    """Replace what the model has seen so far by a summary. `step` is the last one committed."""
+
+    chat_id: UUID
+    turn: int
+    step: int
 
 
 class ResultsCommit(_Small):

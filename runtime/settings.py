@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     silence_timeout_seconds: float = Field(
         default=600.0, description="The same between two parts of an answer."
     )
+    compaction_timeout_seconds: float = Field(
+        default=90.0, description="A summary that takes longer is given up; the chat goes on without it."
+    )
     max_model_attempts: int = Field(
         default=25, ge=1, description="Model calls that may fail in a row before the chat rests in `error`."
     )

@@ -32,7 +32,8 @@ class PromptMessage:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One model call. `user_agent_headers` identify chat and owner to gateways on the way."""
+    """One model call. `headers` identify chat and owner to gateways on the way. Tools are sent also where
+    `may_call_tools` is off, because the vendor's cache knows the prompt with them."""
 
     model: str
     system: Sequence[str]
@@ -40,6 +41,7 @@ class ModelRequest:
     tools: Sequence[ToolSpec]
     max_output_tokens: int
     thinking_budget_tokens: int | None = None
+    may_call_tools: bool = True
     headers: dict[str, str] = field(default_factory=dict[str, str])
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func
 
 from models.chat_state import ChatState, ChatStatus, ToolCallRef
+from models.compaction import CompactionReason
 from models.parts import CONTENT_VERSION, Part, ToolResultPart, dump_part
 from models.store.reading import reading
 from models.store.tables import chats, drafts, messages, queued_messages, steps, tool_results
@@ -29,12 +30,16 @@ _COLUMNS = [
     chats.c.step,
     chats.c.open_calls,
     chats.c.turn_ended,
+    chats.c.compaction_requested_at,
+    chats.c.compaction_due,
     chats.c.snapshot_version,
     chats.c.history_version,
     chats.c.generation_attempt,
     chats.c.retry_state,
     chats.c.provider_failures,
     chats.c.failing_since,
+    chats.c.reentries,
+    chats.c.compacted_step,
     chats.c.last_command_id,
     chats.c.last_model_config_id,
 ]
@@ -60,6 +65,7 @@ _CLOSED_BECAUSE = {
     CallsClosedBy.NEW_MESSAGE: "The user sent a new message before this tool call had a result.",
     CallsClosedBy.INTERRUPT: "The user interrupted this tool call before it had a result.",
     CallsClosedBy.PROMOTION: "A queued message took over before this tool call had a result.",
+    CallsClosedBy.CONTEXT_CHANGE: "The conversation was closed before this tool call had a result.",
 }
 
 
@@ -80,6 +86,7 @@ class NewMessage:
     usage: dict[str, int] | None = None
     runtime_ms: int | None = None
     provider_response_id: str | None = None
+    compressed: bool = False
 
 
 def state_of(row: Mapping[Any, Any]) -> ChatState:
@@ -92,8 +99,16 @@ def state_of(row: Mapping[Any, Any]) -> ChatState:
         step=row["step"],
         open_calls=tuple(ToolCallRef(**call) for call in row["open_calls"]),
         turn_ended=row["turn_ended"],
+        compaction=_compaction_of(row),
         snapshot_version=row["snapshot_version"],
     )
+
+
+def _compaction_of(row: Mapping[Any, Any]) -> CompactionReason | None:
+    if row["compaction_requested_at"] is not None:
+        return CompactionReason.MANUAL
+    due = row["compaction_due"]
+    return None if due is None else CompactionReason(due)
 
 
 async def read_state(engine: AsyncEngine, chat_id: UUID) -> ChatState:
@@ -169,6 +184,12 @@ class Bundle:
     def start_turn(self, turn: int) -> None:
         """A user message enters history: the counting of steps begins anew."""
         self.set(turn=turn, step=0, open_calls=[], turn_ended=False, provider_failures=0, failing_since=None)
+        self.set(turn_started_at=func.now(), reentries=0, compacted_step=None)
+        self.forget_compaction()
+
+    def forget_compaction(self) -> None:
+        """No compaction is due any more."""
+        self.set(compaction_requested_at=None, compaction_due=None)
 
     def add_messages(self, new: Sequence[NewMessage], *, turn: int, step: int) -> None:
         """Append rows to history."""
@@ -189,6 +210,7 @@ class Bundle:
                 "usage": message.usage,
                 "runtime_ms": message.runtime_ms,
                 "provider_response_id": message.provider_response_id,
+                "compressed": message.compressed,
                 "created_at": message.created_at or func.now(),
             }
             for message in new

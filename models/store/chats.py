@@ -91,6 +91,8 @@ _STATE_COLUMNS = (
     chats.c.step,
     chats.c.open_calls,
     chats.c.turn_ended,
+    chats.c.compaction_requested_at,
+    chats.c.compaction_due,
     chats.c.snapshot_version,
 )
 

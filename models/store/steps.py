@@ -16,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func, null
 
 from models.chat_state import ChatState, ChatStatus, ToolCallRef
+from models.compaction import NEVER_PERCENT, CompactionReason
 from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import Bundle, NewMessage, results_for, synthetic_result
 from models.store.reading import UNFLUSHED, reading
-from models.store.tables import chats, model_configs, steps
+from models.store.tables import chats, compaction_thresholds, model_configs, steps
 from models.stream import Episode
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome
 
@@ -41,6 +42,7 @@ class ChatModel:
     context_limit: int
     max_output_tokens: int
     thinking_budget_tokens: int | None
+    compaction_threshold: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Answer:
     """What a model call produced, in stored form.
 
     `calls` are the calls the model asks us to run, `not_run` those that were cut off before they were
-    whole, or that it did not wait for; `usage` counts tokens.
+    whole, or that it did not wait for; `usage` counts tokens. `compaction_due`: the context is so full
+    that the conversation is to be summarized before it goes on.
     """
 
     parts: list[dict[str, Any]]
@@ -68,6 +71,7 @@ class Answer:
     usage: dict[str, int] | None = None
     runtime_ms: int | None = None
     provider_response_id: str | None = None
+    compaction_due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,18 @@ class RetryLater:
 _HAD_RETRY = chats.c.retry_state.is_not(None)
 _NEW_VERSION = chats.c.snapshot_version + 1
 
+COMPACTION_THRESHOLD = func.coalesce(
+    select(compaction_thresholds.c.threshold_percent)
+    .where(
+        compaction_thresholds.c.user_id == chats.c.owner_id,
+        compaction_thresholds.c.model_config_id == model_configs.c.id,
+    )
+    .correlate(chats, model_configs)
+    .scalar_subquery(),
+    model_configs.c.compression_threshold,
+)
+"""Percent at which a chat of this owner on this model is compacted. For `chats` joined to `model_configs`."""
+
 _BEGIN = (
     update(chats)
     .where(
@@ -91,6 +107,7 @@ _BEGIN = (
         chats.c.turn == bindparam("at_turn"),
         chats.c.step == bindparam("after_step"),
         chats.c.turn_ended.is_(False),
+        chats.c.compaction_due.is_(None),
     )
     .values(
         generation_attempt=chats.c.generation_attempt + 1,
@@ -110,6 +127,7 @@ _BEGIN = (
         model_configs.c.context_limit,
         model_configs.c.max_output_tokens,
         model_configs.c.thinking_budget_tokens,
+        COMPACTION_THRESHOLD,
         UNFLUSHED,
     )
 )
@@ -150,7 +168,9 @@ async def commit_step(
         bundle.add_messages(_synthetic_rows(answer, stopped=stopped), turn=call.turn, step=call.step)
         open_calls = [] if stopped else [ref.model_dump() for ref in answer.calls]
         ended = not open_calls
-        if ended and bundle.queued == 0:
+        compacts = answer.compaction_due and not stopped
+        bundle.set(compaction_due=CompactionReason.THRESHOLD if compacts else None)
+        if ended and bundle.queued == 0 and not compacts:
             bundle.set(status=ChatStatus.WAITING)
         bundle.set(
             step=call.step, open_calls=open_calls, turn_ended=ended, provider_failures=0, failing_since=None
@@ -167,6 +187,22 @@ async def fail_step(engine: AsyncEngine, call: ModelCall, failure: Failure) -> S
         if not _is_current(bundle, call):
             return await _how_it_ended(bundle, call)
         return await _rest_in_error(bundle, failure)
+
+
+async def note_overflow(
+    engine: AsyncEngine, call: ModelCall, failure: Failure, threshold_percent: int
+) -> StepOutcome:
+    """The model refused the prompt for its length: have it compacted. If that was done just before, or if
+    the owner wants no automatic compaction, rest the chat in `error`."""
+    async with engine.begin() as conn:
+        bundle = await Bundle.open(conn, call.chat_id)
+        if not _is_current(bundle, call):
+            return await _how_it_ended(bundle, call)
+        just_done = bundle.row["compacted_step"] == bundle.row["step"]
+        if just_done or threshold_percent >= NEVER_PERCENT:
+            return await _rest_in_error(bundle, failure)
+        bundle.set(compaction_due=CompactionReason.OVERFLOW)
+        return StepOutcome(end=StepEnd.OVERFLOWED, state=await bundle.close())
 
 
 async def note_failure(
@@ -249,6 +285,13 @@ def _given_up(failure: Failure, attempts: int) -> Failure:
 
 
 async def _rest_in_error(bundle: Bundle, failure: Failure) -> StepOutcome:
+    rest_in_error(bundle, failure)
+    return StepOutcome(end=StepEnd.FAILED, state=await bundle.close())
+
+
+def rest_in_error(bundle: Bundle, failure: Failure) -> None:
+    """The chat stops and says why. Nothing is tried again."""
+    bundle.forget_compaction()
     bundle.set(
         status=ChatStatus.ERROR,
         last_error=failure.as_chat_error(),
@@ -256,7 +299,6 @@ async def _rest_in_error(bundle: Bundle, failure: Failure) -> StepOutcome:
         provider_failures=0,
         failing_since=None,
     )
-    return StepOutcome(end=StepEnd.FAILED, state=await bundle.close())
 
 
 async def _how_it_ended(bundle: Bundle, call: ModelCall) -> StepOutcome:

@@ -3,9 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, update
+from sqlalchemy import RowMapping, func, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from models.store.boundaries import cleared_rows, has_answer, has_content
 from models.store.bundle import Bundle
 from models.store.tables import drafts
 from models.turns import Commit, Placement, Receipt, Verdict, Write
@@ -32,6 +33,9 @@ async def commit_transition(engine: AsyncEngine, commit: Commit) -> Receipt:
             return earlier
         if (now.name, now.turn) != (write.expect, write.expect_turn):
             return Receipt(verdict=Verdict.STALE, state=now)
+        lacking = await _lacks_content(bundle, write)
+        if lacking is not None:
+            return Receipt(verdict=lacking, state=now)
         if write.place is Placement.QUEUE and now.queued >= QUEUE_LIMIT:
             return Receipt(verdict=Verdict.QUEUE_FULL, state=now)
         return await _apply(bundle, write, commit.command_id)
@@ -65,6 +69,12 @@ async def _apply(bundle: Bundle, write: Write, command_id: str) -> Receipt:
         model = _model(row)
         bundle.enter_user_message(row["draft_content"], row["draft_created_by"], model, turn=write.turn)
         bundle.set(last_model_config_id=model)
+    if not write.keep_compaction:
+        bundle.forget_compaction()
+    if write.clear_context:
+        bundle.add_messages(cleared_rows(), turn=write.turn, step=row["step"])
+    if write.request_compaction:
+        _request_compaction(bundle)
     bundle.set(status=write.status, archived=write.archived, last_command_id=command_id)
     if write.clear_error:
         bundle.set(last_error=None)
@@ -75,6 +85,28 @@ async def _apply(bundle: Bundle, write: Write, command_id: str) -> Receipt:
     if write.draft is not None:
         await _deliver(bundle.conn, write.draft, receipt)
     return receipt
+
+
+def _request_compaction(bundle: Bundle) -> None:
+    """No row enters history, yet the work on the chat begins anew: with attempts of its own, and without an
+    answer behind it."""
+    bundle.set(
+        compaction_requested_at=func.now(),
+        turn_ended=True,
+        provider_failures=0,
+        failing_since=None,
+        history_version=bundle.version,
+        generation_attempt=0,
+    )
+
+
+async def _lacks_content(bundle: Bundle, write: Write) -> Verdict | None:
+    """The refusal of a write for which the conversation since the last boundary is too short."""
+    if write.request_compaction and not await has_answer(bundle.conn, bundle.chat_id):
+        return Verdict.NOTHING_TO_COMPACT
+    if write.clear_context and not await has_content(bundle.conn, bundle.chat_id):
+        return Verdict.NOTHING_TO_CLEAR
+    return None
 
 
 def _model(row: RowMapping) -> UUID:

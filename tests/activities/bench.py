@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.listening import Patience
 from activities.live import LiveView
 from activities.model_call import ModelCalls
 from activities.providers.demo import DemoModel
@@ -51,8 +52,7 @@ class Bench:
             StopListener(self.redis),
             self.tools,
             {"demo": self.provider},
-            first_part_seconds,
-            silence_seconds,
+            Patience(first_part_seconds, silence_seconds),
             limits or RetryLimits(),
         )
 

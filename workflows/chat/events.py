@@ -16,6 +16,8 @@ class Transition(StrEnum):
     INTERRUPT = "Interrupt"
     ARCHIVE = "SetArchived(true)"
     UNARCHIVE = "SetArchived(false)"
+    REQUEST_COMPACTION = "RequestCompaction"
+    CLEAR_CONTEXT = "ClearContext"
     COMMIT_STEP = "CommitStep"
     FINISH_TURN = "FinishTurn"
     FINISH_INTERRUPTION = "FinishInterruption"
@@ -48,6 +50,16 @@ class ArchivedSet:
 
 
 @dataclass(frozen=True, slots=True)
+class CompactionRequested:
+    transition = Transition.REQUEST_COMPACTION
+
+
+@dataclass(frozen=True, slots=True)
+class ContextCleared:
+    transition = Transition.CLEAR_CONTEXT
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """The last step asked for nothing more, and messages are waiting."""
 
@@ -61,4 +73,12 @@ class StepStopped:
     transition = Transition.FINISH_INTERRUPTION
 
 
-Event = MessageSent | InterruptAsked | ArchivedSet | TurnEnded | StepStopped
+Event = (
+    MessageSent
+    | InterruptAsked
+    | ArchivedSet
+    | CompactionRequested
+    | ContextCleared
+    | TurnEnded
+    | StepStopped
+)

@@ -16,6 +16,8 @@ from models.chat_state import ChatState, ChatStatus, StateName
 from models.turns import CallsClosedBy, Placement, Write
 from workflows.chat.events import (
     ArchivedSet,
+    CompactionRequested,
+    ContextCleared,
     Event,
     InterruptAsked,
     MessageSent,
@@ -50,6 +52,8 @@ MATRIX: Mapping[Transition, Mapping[StateName, tuple[StateName, ...]]] = {
     T.INTERRUPT: {S.R0: (S.I0,), S.R1: (S.I1,)},
     T.ARCHIVE: {S.W: (S.XW,), S.E0: (S.XE0,), S.E1: (S.XE1,)},
     T.UNARCHIVE: {S.XW: (S.W,), S.XE0: (S.E0,), S.XE1: (S.E1,)},
+    T.REQUEST_COMPACTION: {S.W: (S.R0,), S.E0: (S.R0,), S.E1: (S.R1,)},
+    T.CLEAR_CONTEXT: {S.W: (S.W,), S.E0: (S.W,)},
     T.COMMIT_STEP: {S.R0: (S.R0,), S.R1: (S.R1,)},
     T.FINISH_TURN: {S.R0: (S.W,), S.R1: (S.R0, S.R1)},
     T.FINISH_INTERRUPTION: {S.I0: (S.W,), S.I1: (S.R0, S.R1)},
@@ -92,7 +96,11 @@ def decide(state: ChatState, event: Event) -> Write:
         case InterruptAsked():
             return _write(state, status=ChatStatus.INTERRUPTING, stop_turn=True)
         case ArchivedSet(archived):
-            return _write(state, archived=archived)
+            return _write(state, archived=archived, keep_compaction=True)
+        case CompactionRequested():
+            return _change_context(state, status=ChatStatus.RUNNING, request_compaction=True)
+        case ContextCleared():
+            return _change_context(state, status=ChatStatus.WAITING, clear_context=True)
         case TurnEnded() | StepStopped():
             return _end_turn(state, event)
 
@@ -118,8 +126,13 @@ def _place_message(state: ChatState, event: MessageSent) -> Write:
                 status=ChatStatus.INTERRUPTING if stops else state.status,
                 draft=event.draft,
                 place=Placement.QUEUE,
+                keep_compaction=True,
                 stop_turn=stops,
             )
+
+
+def _change_context(state: ChatState, **changes: object) -> Write:
+    return _write(state, close_calls=CallsClosedBy.CONTEXT_CHANGE, clear_error=True, **changes)
 
 
 def _end_turn(state: ChatState, event: TurnEnded | StepStopped) -> Write:
@@ -139,6 +152,7 @@ class Action(StrEnum):
 
     CALL_MODEL = "call_model"
     RUN_TOOLS = "run_tools"
+    COMPACT = "compact"
     FINISH_TURN = "finish_turn"
     FINISH_INTERRUPTION = "finish_interruption"
     REST = "rest"
@@ -152,6 +166,8 @@ def next_action(state: ChatState) -> Action:
         return Action.REST
     if state.open_calls:
         return Action.RUN_TOOLS
+    if state.compaction is not None:
+        return Action.COMPACT
     if state.turn_ended:
         return Action.FINISH_TURN
     return Action.CALL_MODEL

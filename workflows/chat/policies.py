@@ -31,6 +31,11 @@ def tool_run(summary: str) -> ActivityConfig:
     return _long_running(timedelta(minutes=10), summary)
 
 
+def compaction(summary: str) -> ActivityConfig:
+    """A summary of the conversation; its own time limit is kept by the activity."""
+    return _long_running(timedelta(hours=1), summary)
+
+
 def _long_running(limit: timedelta, summary: str) -> ActivityConfig:
     return {
         "start_to_close_timeout": limit,

@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from models.turns import (
         ChatStart,
         Commit,
+        Compaction,
         ModelCall,
         Receipt,
         ResultsCommit,
@@ -29,6 +30,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.chat import policies
     from workflows.chat.events import (
         ArchivedSet,
+        CompactionRequested,
+        ContextCleared,
         Event,
         InterruptAsked,
         MessageSent,
@@ -59,6 +62,8 @@ class ChatWorkflow:
                     await self._call_model()
                 case Action.RUN_TOOLS:
                     await self._run_tools()
+                case Action.COMPACT:
+                    await self._compact()
                 case Action.FINISH_TURN:
                     await self._settle(TurnEnded())
                 case Action.FINISH_INTERRUPTION:
@@ -90,6 +95,22 @@ class ChatWorkflow:
     @set_archived.validator
     def _admit_archived(self, command: SetArchived) -> None:
         self._admit(ArchivedSet(command.archived))
+
+    @workflow.update(description="Summarize the conversation, so that the next prompt is short")
+    async def compact(self) -> Receipt:
+        return await self._command(CompactionRequested())
+
+    @compact.validator
+    def _admit_compaction(self) -> None:
+        self._admit(CompactionRequested())
+
+    @workflow.update(description="Let the next prompt begin without the conversation so far")
+    async def clear(self) -> Receipt:
+        return await self._command(ContextCleared())
+
+    @clear.validator
+    def _admit_clearing(self) -> None:
+        self._admit(ContextCleared())
 
     def _admit(self, event: Event) -> None:
         """Refuse an illegal command without a trace in the history.
@@ -167,6 +188,22 @@ class ChatWorkflow:
         try:
             outcome = await handle
             self._adopt(outcome.state)
+        except ActivityError:
+            if self._state == state:  # nobody stopped it: a fault of ours, visible in the Temporal UI
+                raise
+        finally:
+            self._in_flight = []
+
+    async def _compact(self) -> None:
+        state = self._state
+        handle = workflow.start_activity(
+            contract.compact,
+            Compaction(chat_id=self._start.chat_id, turn=state.turn, step=state.step),
+            **policies.compaction(f"turn {state.turn}, compaction after step {state.step}"),
+        )
+        self._in_flight = [handle]
+        try:
+            self._adopt(await handle)
         except ActivityError:
             if self._state == state:  # nobody stopped it: a fault of ours, visible in the Temporal UI
                 raise

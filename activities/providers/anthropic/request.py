@@ -41,6 +41,8 @@ def wire_request(request: ModelRequest, vendor: str) -> dict[str, Any]:
         body["system"] = system
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
+        if not request.may_call_tools:
+            body["tool_choice"] = {"type": "none"}
     return body
 
 

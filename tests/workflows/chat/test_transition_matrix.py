@@ -4,10 +4,13 @@ from uuid import UUID
 
 import pytest
 
-from models.chat_state import ChatState, ChatStatus, StateName
+from models.chat_state import ChatState, ChatStatus, StateName, ToolCallRef
+from models.compaction import CompactionReason
 from models.turns import BusyBehavior
 from workflows.chat.events import (
     ArchivedSet,
+    CompactionRequested,
+    ContextCleared,
     Event,
     InterruptAsked,
     MessageSent,
@@ -15,7 +18,15 @@ from workflows.chat.events import (
     Transition,
     TurnEnded,
 )
-from workflows.chat.machine import MATRIX, IllegalTransition, InvalidState, allowed, decide
+from workflows.chat.machine import (
+    MATRIX,
+    Action,
+    IllegalTransition,
+    InvalidState,
+    allowed,
+    decide,
+    next_action,
+)
 
 DRAFT = UUID(int=7)
 
@@ -38,6 +49,8 @@ EVENTS: list[Event] = [
     InterruptAsked(),
     ArchivedSet(True),
     ArchivedSet(False),
+    CompactionRequested(),
+    ContextCleared(),
     TurnEnded(),
     StepStopped(),
 ]
@@ -104,3 +117,24 @@ def test_the_classifier_names_every_combination(status: ChatStatus, archived: bo
         if (known.status, known.archived, known.queued > 0) == (status, archived, queued > 0)
     ]
     assert state.name is (names[0] if names else StateName.INVALID)
+
+
+@pytest.mark.parametrize("reason", list(CompactionReason))
+def test_a_due_compaction_comes_after_open_calls_and_before_anything_else(reason: CompactionReason):
+    due = ChatState(status=ChatStatus.RUNNING, turn_ended=True, compaction=reason)
+    assert next_action(due) is Action.COMPACT
+    calls = (ToolCallRef(id="c", name="n"),)
+    assert next_action(due.model_copy(update={"open_calls": calls})) is Action.RUN_TOOLS
+    stopping = due.model_copy(update={"status": ChatStatus.INTERRUPTING})
+    assert next_action(stopping) is Action.FINISH_INTERRUPTION
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda e: e.transition)
+@pytest.mark.parametrize("name", list(STATES))
+def test_only_archiving_and_queueing_carry_a_compaction_request(event: Event, name: StateName):
+    if not allowed(event.transition, name):
+        return
+    write = decide(STATES[name], event)
+    busy = name in (StateName.R0, StateName.R1, StateName.I0, StateName.I1)
+    carries = isinstance(event, ArchivedSet) or (isinstance(event, MessageSent) and busy)
+    assert write.keep_compaction is carries
