@@ -31,7 +31,7 @@ from models.store.chats import ChatRecord
 from models.turns import ChatStart, Receipt
 from runtime import metrics
 
-Command = Literal["send_message", "interrupt", "set_archived"]
+Command = Literal["send_message", "interrupt", "set_archived", "compact", "clear"]
 
 _WORKFLOW = "ChatWorkflow"
 _START_TIMEOUT_SECONDS = 2.0

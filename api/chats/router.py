@@ -30,7 +30,7 @@ from api.requests import (
 )
 from api.schemas import Chat, errors
 from api.services import Services, services_of
-from api.temporal_gateway import Unavailable
+from api.temporal_gateway import Command, Unavailable
 from models.store import chats
 from models.store.accounts import Caller
 from models.store.chats import ChatRecord, NewChat
@@ -188,8 +188,41 @@ def _checked_title(title: str) -> str:
 )
 async def interrupt_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -> Response:
     """Stop the running turn. What the model has said so far is kept; it appears as a message shortly."""
+    return await _changed_by(request, chat, caller, "interrupt")
+
+
+@router.post(
+    "/chats/{chat}/compact",
+    operation_id="compactChat",
+    responses={200: {"model": Chat}, **errors(400, 404, 409, 503)},
+)
+async def compact_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -> Response:
+    """Have the conversation summarized, so that the model reads the summary in its place. The chat runs
+    until the summary is written; all messages stay to be read."""
+    _refuse_archived(chat)
+    return await _changed_by(request, chat, caller, "compact")
+
+
+@router.post(
+    "/chats/{chat}/clear",
+    operation_id="clearChat",
+    responses={200: {"model": Chat}, **errors(400, 404, 409, 503)},
+)
+async def clear_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -> Response:
+    """Let the model forget the conversation so far. All messages stay to be read."""
+    _refuse_archived(chat)
+    return await _changed_by(request, chat, caller, "clear")
+
+
+def _refuse_archived(chat: ChatRecord) -> None:
+    if chat.state.archived:
+        raise ApiError(400, "The chat is archived.", "Unarchive it first.")
+
+
+async def _changed_by(request: Request, chat: ChatRecord, caller: Caller, command: Command) -> Response:
+    """Run a command without an argument; the chat as the command left it."""
     services = services_of(request)
-    receipt = await run_command(services.gateway, chat, "interrupt", update_id=f"interrupt:{uuid4()}")
+    receipt = await run_command(services.gateway, chat, command, update_id=f"{command}:{uuid4()}")
     now = await chats.find_chat(services.engine, caller, chat.id)
     if now is None:
         raise not_found("chat")

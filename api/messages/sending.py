@@ -47,7 +47,7 @@ async def deliver(services: Services, chat: ChatRecord, draft: Draft, busy: Busy
                 "Wait until a queued message has been answered, then repeat the request.",
             )
             return await _answer_or(services, draft, full)
-        case Verdict.WITHDRAWN | Verdict.STALE:
+        case _:
             return await _answer_or(services, draft, _not_taken())
 
 

@@ -187,6 +187,8 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         "getChat": "/api/v2/chats/{chat}",
         "editChat": "/api/v2/chats/{chat}",
         "interruptChat": "/api/v2/chats/{chat}/interrupt",
+        "compactChat": "/api/v2/chats/{chat}/compact",
+        "clearChat": "/api/v2/chats/{chat}/clear",
         "listMessages": "/api/v2/chats/{chat}/messages",
         "sendMessage": "/api/v2/chats/{chat}/messages",
         "streamChat": "/api/v2/chats/{chat}/stream",

@@ -54,7 +54,7 @@ ANTHROPIC_API_KEY and start again with a real one."""
 def conversational_step(request: MessagesRequest) -> Step:
     """The unscripted answer: a tool call when asked for the time, else some words about the product."""
     question = request.messages[request.last_typed_index].text
-    if request.forbids_tools and WANTS_SUMMARY.search(question):
+    if (request.forbids_tools or not request.tools) and WANTS_SUMMARY.search(question):
         return Step(text=_summary(request))
     results = [block.result_text for block in request.messages[-1].blocks if block.type == "tool_result"]
     if results and request.step > 0:
