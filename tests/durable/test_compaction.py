@@ -1,20 +1,25 @@
 """Summaries of a conversation, as its reader sees them, and with processes killed in the middle of one."""
 
+from collections.abc import Callable
 from typing import Any
 
 from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
 from tests.durable.caller import Body, Caller, Event, Reader, text_of
-from tests.durable.rows import Rows
+from tests.durable.rows import Rows, until
 
 FULL = {"input_tokens": 150_000, "output_tokens": 5}
 CLOCK = {"name": "current_time", "input": {"timezone": "UTC"}}
 BOUNDARIES = "SELECT 1 FROM messages WHERE chat_id = :chat AND compressed AND visibility = 'model'"
-STALLED: dict[str, Any] = {"kind": "stall", "name": "summary", "after_pieces": 1}
 
 
 def asked(word: str, **step: Any) -> str:
     return script_block({"text": word, **step}) + f" say {word}"
+
+
+def stalled(name: str) -> dict[str, Any]:
+    """A summary that comes only once the hold `name` is released."""
+    return {"kind": "stall", "name": name, "after_pieces": 1}
 
 
 def is_summary(event: Event, kind: str) -> bool:
@@ -37,6 +42,11 @@ def summaries(messages: list[Body]) -> list[Body]:
         for part in message["content"]
         if part["type"] == "tool-result" and part["tool_name"] == "chat_summarized"
     ]
+
+
+async def sent(caller: Caller, chat: str, text: str) -> list[bool]:
+    """Send a message; empty while the worker is not back yet."""
+    return [True] if (await caller.try_to_send(chat, text, key="second")).status_code == 200 else []
 
 
 async def answered(caller: Caller, word: str) -> tuple[str, Reader]:
@@ -63,7 +73,7 @@ async def test_behind_a_full_step_the_turn_goes_on_with_the_summary(caller: Call
     assert summary["result"]["source"] == "automatic"
     assert [reader.messages[key] for key in sorted(reader.messages)] == stored
 
-    def first(matches: Any) -> int:
+    def first(matches: Callable[[Event], bool]) -> int:
         return next(index for index, event in enumerate(reader.seen) if matches(event))
 
     def says(event: Event) -> bool:
@@ -167,7 +177,7 @@ async def test_a_summary_that_fails_does_not_fail_the_turn(caller: Caller, model
 
 async def test_interrupted_it_leaves_no_trace(caller: Caller, model: DemoModel, rows: Rows):
     chat, reader = await answered(caller, "first")
-    model.order_fault(STALLED)
+    model.order_fault(stalled("left"))
     await compact(caller, chat)
     await reader.until(summarizing)
     await caller.send(chat, asked("second"))
@@ -179,11 +189,11 @@ async def test_interrupted_it_leaves_no_trace(caller: Caller, model: DemoModel, 
 
 async def test_a_message_sent_meanwhile_is_answered_behind_the_summary(caller: Caller, model: DemoModel):
     chat, reader = await answered(caller, "first")
-    model.order_fault(STALLED)
+    model.order_fault(stalled("meanwhile"))
     await compact(caller, chat)
     await reader.until(summarizing)
     await caller.send(chat, asked("second"))
-    model.release("summary")
+    model.release("meanwhile")
     await reader.rested(3)
     roles = [message["role"] for message in await caller.messages(chat)]
     assert roles == ["user", "assistant", "assistant", "tool", "user", "assistant"]
@@ -192,11 +202,11 @@ async def test_a_message_sent_meanwhile_is_answered_behind_the_summary(caller: C
 
 async def test_worker_killed_during_the_call(perdure: Stack, caller: Caller, model: DemoModel, rows: Rows):
     chat, reader = await answered(caller, "first")
-    model.order_fault(STALLED)
+    model.order_fault(stalled("during"))
     await compact(caller, chat)
     await reader.until(summarizing)
     await perdure.kill("worker")
-    model.release("summary")
+    model.release("during")
     await perdure.start("worker")
     await reader.until(lambda r: summaries(list(r.messages.values())) and r.status == "waiting")
     assert len(await rows.ask(BOUNDARIES, chat=chat)) == 1
@@ -207,18 +217,18 @@ async def test_worker_killed_during_the_call(perdure: Stack, caller: Caller, mod
 
 async def test_worker_killed_after_the_commit(perdure: Stack, caller: Caller, model: DemoModel, rows: Rows):
     chat, reader = await answered(caller, "first")
-    model.order_fault(STALLED)
+    model.order_fault(stalled("after"))
     await compact(caller, chat)
     await reader.until(summarizing)
     perdure.freeze("temporal")
     try:
-        model.release("summary")
+        model.release("after")
         await rows.until(BOUNDARIES, chat=chat)
         await perdure.kill("worker")
     finally:
         perdure.thaw("temporal")
     await perdure.start("worker")
-    await caller.send(chat, asked("second"))
+    await until(lambda: sent(caller, chat, asked("second")))
     await reader.rested(3)
     assert len(await rows.ask(BOUNDARIES, chat=chat)) == 1
     assert len(model.requests) == 3, "the summary is not asked for again"
@@ -232,7 +242,7 @@ async def test_worker_killed_between_the_full_step_and_the_summary(
     chat = await caller.create(asked("done", usage=FULL, hold=held))
     reader = caller.read(chat)
     await model.reached("gap")
-    model.order_fault({**STALLED, "name": "never"})
+    model.order_fault(stalled("never"))
     model.release("gap")
     await reader.until(summarizing)
     await perdure.kill("worker")
