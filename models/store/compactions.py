@@ -14,6 +14,7 @@ from models.chat_state import ChatState, ChatStatus
 from models.compaction import CompactionReason, reenters
 from models.failures import Failure
 from models.store.bundle import Bundle, NewMessage
+from models.store.reading import transaction
 from models.store.steps import COMPACTION_THRESHOLD, ChatModel, rest_in_error
 from models.store.tables import chats, model_configs
 from models.stream import Episode
@@ -46,7 +47,7 @@ class BegunCompaction:
 async def begin_compaction(engine: AsyncEngine, compaction: Compaction) -> BegunCompaction | ChatState:
     """Count an attempt, whose parts are an episode of their own. Where the compaction is done, or the chat
     has moved on, nothing changes and the answer is the chat's state."""
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, compaction.chat_id)
         state = bundle.state()
         here = (state.turn, state.step, state.status)
@@ -73,7 +74,7 @@ async def commit_compaction(
     Args:
         failure: the chat cannot go on although it was compacted, and rests in `error` with this.
     """
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, compaction.chat_id)
         if not _is_current(bundle, begun):
             return bundle.state()
@@ -97,7 +98,7 @@ async def give_up(
     Args:
         failure: why there is none; None if there was nothing to summarize.
     """
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, compaction.chat_id)
         if not _is_current(bundle, begun):
             return bundle.state()

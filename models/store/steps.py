@@ -20,7 +20,7 @@ from models.compaction import NEVER_PERCENT, CompactionReason
 from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import Bundle, NewMessage, results_for, synthetic_result
-from models.store.reading import UNFLUSHED, reading
+from models.store.reading import UNFLUSHED, reading, transaction
 from models.store.tables import chats, compaction_thresholds, model_configs, steps
 from models.stream import Episode
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome
@@ -143,7 +143,7 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
         if row is not None:
             history_version, attempt, version, owner_id, *model, _ = row
             return Begun(Episode(history_version, attempt), version, owner_id, ChatModel(*model))
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         return await _how_it_ended(bundle, call)
 
@@ -156,7 +156,7 @@ async def commit_step(
     An interrupted one answers its open calls itself and, with an empty queue, ends the interruption. An
     answer that is whole but meets a chat that is being interrupted is kept and treated the same.
     """
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         row = bundle.row
         in_time = (row["turn"], row["step"]) == (call.turn, call.step - 1) and not bundle.state().at_rest
@@ -182,7 +182,7 @@ async def commit_step(
 
 async def fail_step(engine: AsyncEngine, call: ModelCall, failure: Failure) -> StepOutcome:
     """Rest the chat in `error`. What the failed attempts streamed is not kept."""
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         if not _is_current(bundle, call):
             return await _how_it_ended(bundle, call)
@@ -194,7 +194,7 @@ async def note_overflow(
 ) -> StepOutcome:
     """The model refused the prompt for its length: have it compacted. If that was done just before, or if
     the owner wants no automatic compaction, rest the chat in `error`."""
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         if not _is_current(bundle, call):
             return await _how_it_ended(bundle, call)
@@ -206,10 +206,10 @@ async def note_overflow(
 
 
 async def note_failure(
-    engine: AsyncEngine, call: ModelCall, failure: Failure, limits: RetryLimits
+    engine: AsyncEngine, call: ModelCall, failure: Failure, limits: RetryLimits = RetryLimits()
 ) -> RetryLater | StepOutcome:
     """Count a transient failure and say when to try again; a limit turns it into an error."""
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         if not _is_current(bundle, call):
             return await _how_it_ended(bundle, call)
@@ -239,7 +239,7 @@ async def note_failure(
 
 async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatState:
     """Move the results of a step's tools from the ledger into history, all together, in call order."""
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, commit.chat_id)
         state = bundle.state()
         if (state.turn, state.step) != (commit.turn, commit.step) or not state.open_calls:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.store.boundaries import cleared_rows, has_answer, has_content
 from models.store.bundle import Bundle
+from models.store.reading import transaction
 from models.store.tables import drafts
 from models.turns import Commit, Placement, Receipt, Verdict, Write
 
@@ -25,7 +26,7 @@ async def commit_transition(engine: AsyncEngine, commit: Commit) -> Receipt:
         ChatNotFoundError: there is no such chat.
     """
     write = commit.write
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, commit.chat_id, write.draft)
         now = bundle.state()
         earlier = _earlier_answer(bundle, commit)
