@@ -36,7 +36,7 @@ from activities.providers.protocol import (
 from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.registry import ToolRegistry
-from models.chat_state import ChatState
+from models.chat_state import ChatState, ChatStatus, turn_is_over
 from models.compaction import CompactionReason, context_tokens, estimated_tokens, usage_percent
 from models.failures import Failure, FailureKind, retry_delay_seconds
 from models.parts import ToolCallPart, ToolResultPart, dump_part
@@ -45,7 +45,7 @@ from models.store.boundaries import boundary_rows, replayed_rows
 from models.store.bundle import read_state
 from models.store.compactions import BegunCompaction
 from models.store.transcripts import TranscriptMessage, read_transcript, unanswered
-from models.turns import Compaction
+from models.turns import Compaction, StepEnd
 
 log = structlog.get_logger(__name__)
 
@@ -151,6 +151,7 @@ class _Run:
             failure = self._still_too_long(summary)
             state = await compactions.commit_compaction(means.engine, compaction, begun, rows, failure)
             self._count("success")
+            self._count_turn(state)
             means.live.wake_committed(compaction.chat_id, state.snapshot_version)
             return state
         if summary is not None and self._call:
@@ -162,6 +163,7 @@ class _Run:
             self._count("timeout" if summary.kind in _TIMEOUTS else "error")
         await self.writer.close()
         state = await compactions.give_up(means.engine, compaction, begun, summary)
+        self._count_turn(state)
         means.live.wake(compaction.chat_id, state.snapshot_version)
         return state
 
@@ -258,6 +260,13 @@ class _Run:
     def _count(self, result: str) -> None:
         model = self._begun.model
         metrics.COMPACTIONS.labels(model.provider, model.model, result).inc()
+
+    def _count_turn(self, state: ChatState) -> None:
+        """A turn may end with this; a compaction that a person asked for belongs to none."""
+        if self._begun.reason is not CompactionReason.MANUAL and turn_is_over(state):
+            outcome = StepEnd.FAILED if state.status is ChatStatus.ERROR else StepEnd.COMMITTED
+            model = self._begun.model
+            metrics.turn_over(model.provider, model.model, self._begun.turn_started_at, outcome)
 
 
 _TIMEOUTS = (FailureKind.TIMEOUT, FailureKind.STARTUP_TIMEOUT, FailureKind.STREAM_SILENCE_TIMEOUT)

@@ -29,6 +29,7 @@ async def listen(
     loop = asyncio.get_running_loop()
     opened = loop.time()
     silent = True
+    metrics.CHATS.labels("waiting").inc()
     try:
         async with asyncio.timeout(patience.first_part_seconds) as guard:
             async with provider.stream(request) as events:
@@ -36,11 +37,15 @@ async def listen(
                     guard.reschedule(loop.time() + patience.silence_seconds)
                     if silent:
                         silent = False
+                        metrics.CHATS.labels("waiting").dec()
+                        metrics.CHATS.labels("streaming").inc()
                         first_part = metrics.TIME_TO_FIRST_PART.labels(provider.label, request.model)
                         first_part.observe(loop.time() - opened)
                     take(event)
     except TimeoutError as err:
         raise ModelCallError(_silence(provider.label, before_first_part=silent)) from err
+    finally:
+        metrics.CHATS.labels("waiting" if silent else "streaming").dec()
 
 
 def _silence(provider: str, *, before_first_part: bool) -> Failure:

@@ -23,7 +23,7 @@ from activities.context_limit import context_limit
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
-from activities.prompt.assemble import ModelFacts, assemble
+from activities.prompt.assemble import ModelFacts, assemble, prompt_size
 from activities.providers.failures import provider_failure, without_output
 from activities.providers.protocol import (
     Finish,
@@ -36,6 +36,7 @@ from activities.providers.protocol import (
 from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.registry import ToolRegistry
+from models.chat_state import turn_is_over
 from models.compaction import is_due
 from models.failures import Failure, FailureKind, RetryLimits
 from models.store import steps
@@ -73,6 +74,8 @@ class ModelCalls:
             begun = await steps.begin_attempt(self.engine, call)
             if isinstance(begun, StepOutcome):
                 return begun
+            if activity.info().attempt > 1 and not begun.after_failure:
+                metrics.RECOVERIES.labels(begun.model.provider, begun.model.model).inc()
             if begun.episode.generation_attempt > 1:
                 self.live.wake(call.chat_id, begun.snapshot_version)
             ending = await self._answer(call, begun, stop)
@@ -118,6 +121,8 @@ class ModelCalls:
             outcome, _ = await asyncio.gather(commit, ending.writer.close())
             if outcome.end is StepEnd.COMMITTED:
                 metrics.STEPS.labels(begun.model.provider, begun.model.model).inc()
+        if outcome.end is not StepEnd.SUPERSEDED and turn_is_over(outcome.state):
+            metrics.turn_over(begun.model.provider, begun.model.model, begun.turn_started_at, outcome.end)
         self.live.wake_committed(call.chat_id, outcome.state.snapshot_version)
         return outcome
 
@@ -148,7 +153,9 @@ class ModelCalls:
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
         facts = ModelFacts(model.model, model.max_output_tokens, model.thinking_budget_tokens)
         headers = {"X-Coder-Owner-Id": str(begun.owner_id), "X-Coder-Chat-Id": str(call.chat_id)}
-        return provider, assemble(transcript, facts, self.tools.specs(), headers)
+        request = assemble(transcript, facts, self.tools.specs(), headers)
+        metrics.PROMPT_SIZE.labels(model.provider, model.model).observe(prompt_size(request))
+        return provider, request
 
     async def _read(
         self,

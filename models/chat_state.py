@@ -94,3 +94,9 @@ class ChatState(BaseModel):
     def at_rest(self) -> bool:
         """Nothing is to be done until the next command."""
         return self.status not in (ChatStatus.RUNNING, ChatStatus.INTERRUPTING)
+
+
+def turn_is_over(state: ChatState) -> bool:
+    """Whether nothing more is done for the turn, but to take up the next message."""
+    ended = state.turn_ended and state.compaction is None and not state.open_calls
+    return ended or state.status is ChatStatus.ERROR

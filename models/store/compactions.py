@@ -6,6 +6,7 @@ summarized, so of two attempts that overlap the first wins, and the other learns
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,6 +30,7 @@ _MODEL = (
         model_configs.c.max_output_tokens,
         model_configs.c.thinking_budget_tokens,
         COMPACTION_THRESHOLD,
+        chats.c.turn_started_at,
     )
     .select_from(chats.join(model_configs, model_configs.c.id == chats.c.last_model_config_id))
     .where(chats.c.id == bindparam("chat"))
@@ -42,6 +44,7 @@ class BegunCompaction:
     reason: CompactionReason
     episode: Episode
     model: ChatModel
+    turn_started_at: datetime
 
 
 async def begin_compaction(engine: AsyncEngine, compaction: Compaction) -> BegunCompaction | ChatState:
@@ -53,12 +56,15 @@ async def begin_compaction(engine: AsyncEngine, compaction: Compaction) -> Begun
         here = (state.turn, state.step, state.status)
         if here != (compaction.turn, compaction.step, ChatStatus.RUNNING) or state.compaction is None:
             return state
-        model = (await conn.execute(_MODEL, {"chat": compaction.chat_id})).one()
+        *model, started_at = (await conn.execute(_MODEL, {"chat": compaction.chat_id})).one()
         attempt = bundle.row["generation_attempt"] + 1
         bundle.set(generation_attempt=attempt)
         await bundle.close()
         return BegunCompaction(
-            state.compaction, Episode(bundle.row["history_version"], attempt), ChatModel(*model)
+            state.compaction,
+            Episode(bundle.row["history_version"], attempt),
+            ChatModel(*model),
+            started_at,
         )
 
 

@@ -47,12 +47,18 @@ class ChatModel:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An attempt may run: its episode on the stream, its snapshot version, and whom it is for."""
+    """An attempt may run: its episode on the stream, its snapshot version, and whom it is for.
+
+    `turn_started_at`: when the user's message entered history. `after_failure`: the attempt before this one
+    ended with a failure of the provider, and was not lost.
+    """
 
     episode: Episode
     snapshot_version: int
     owner_id: UUID
     model: ChatModel
+    turn_started_at: datetime
+    after_failure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,8 @@ _BEGIN = (
         chats.c.generation_attempt,
         chats.c.snapshot_version,
         chats.c.owner_id,
+        chats.c.turn_started_at,
+        (chats.c.retry_state_version == chats.c.snapshot_version).label("after_failure"),
         model_configs.c.id,
         model_configs.c.provider,
         model_configs.c.model,
@@ -141,8 +149,9 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
         )
         row = result.one_or_none()
         if row is not None:
-            history_version, attempt, version, owner_id, *model, _ = row
-            return Begun(Episode(history_version, attempt), version, owner_id, ChatModel(*model))
+            history_version, attempt, version, owner_id, started_at, after_failure, *model, _ = row
+            episode = Episode(history_version, attempt)
+            return Begun(episode, version, owner_id, ChatModel(*model), started_at, after_failure)
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         return await _how_it_ended(bundle, call)
