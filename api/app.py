@@ -19,6 +19,7 @@ from api.health.router import router as health_router
 from api.messages.router import router as messages_router
 from api.middleware import RequestContext
 from api.openapi import describe_truthfully
+from api.preferences.router import router as preferences_router
 from api.services import Services
 from api.streaming.hub import StreamHub
 from api.streaming.router import router as streams_router
@@ -54,7 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install_error_handlers(app)
     app.include_router(health_router)
-    for router in (chats_router, messages_router, streams_router, users_router):
+    for router in (chats_router, messages_router, streams_router, users_router, preferences_router):
         app.include_router(router, prefix="/api/v2", dependencies=TOKEN_SCHEMES)
         app.include_router(router, prefix="/api/experimental", include_in_schema=False)
     describe_truthfully(app)

@@ -181,6 +181,7 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         for path, methods in document["paths"].items()
         for operation in methods.values()
     }
+    thresholds = "/api/v2/chats/config/user-compaction-thresholds"
     assert operations == {
         "createChat": "/api/v2/chats",
         "listChats": "/api/v2/chats",
@@ -192,6 +193,9 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         "listMessages": "/api/v2/chats/{chat}/messages",
         "sendMessage": "/api/v2/chats/{chat}/messages",
         "streamChat": "/api/v2/chats/{chat}/stream",
+        "listCompactionThresholds": thresholds,
+        "setCompactionThreshold": f"{thresholds}/{{model_config}}",
+        "deleteCompactionThreshold": f"{thresholds}/{{model_config}}",
         "getMe": "/api/v2/users/me",
         "getHealth": "/healthz",
         "getReadiness": "/readyz",

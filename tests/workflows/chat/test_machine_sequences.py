@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from models.chat_state import ChatState, ChatStatus, StateName, ToolCallRef
-from models.turns import BusyBehavior
+from models.compaction import CompactionReason, reenters
+from models.turns import BusyBehavior, Write
 from workflows.chat.events import (
     ArchivedSet,
+    CompactionRequested,
+    ContextCleared,
     Event,
     InterruptAsked,
     MessageSent,
@@ -32,6 +35,7 @@ class Rows(RuleBasedStateMachine):
         self.accepted: list[int] = []
         self.delivered: list[int] = []
         self.drafts = 0
+        self.reentries = 0
 
     def ask(self, event: Event) -> None:
         before = self.state
@@ -62,9 +66,15 @@ class Rows(RuleBasedStateMachine):
             queued=len(self.queue),
             step=0 if new_turn else before.step,
             open_calls=() if new_turn else open_calls,
-            turn_ended=False if new_turn else before.turn_ended,
+            turn_ended=False if new_turn else before.turn_ended or write.request_compaction,
+            compaction=self.compaction_after(write),
             snapshot_version=before.snapshot_version + 1,
         )
+
+    def compaction_after(self, write: Write) -> CompactionReason | None:
+        if write.request_compaction:
+            return CompactionReason.MANUAL
+        return self.state.compaction if write.keep_compaction else None
 
     def enter(self, draft: int, open_calls: tuple[ToolCallRef, ...]) -> None:
         assert not open_calls, "a user message entered while a call was open"
@@ -84,19 +94,47 @@ class Rows(RuleBasedStateMachine):
     def archive(self, archived: bool) -> None:
         self.ask(ArchivedSet(archived))
 
+    @rule()
+    def compact(self) -> None:
+        self.ask(CompactionRequested())
+
+    @rule()
+    def clear(self) -> None:
+        self.ask(ContextCleared())
+
+    @precondition(lambda self: next_action(self.state) is Action.COMPACT)
+    @rule(done=st.booleans())
+    def the_summary_comes(self, done: bool) -> None:
+        reason = self.state.compaction
+        assert reason is not None
+        if reason is CompactionReason.OVERFLOW and not done:
+            self.state = self.state.model_copy(update={"status": ChatStatus.ERROR, "compaction": None})
+            return
+        goes_on = done and reenters(reason, turn_ended=self.state.turn_ended, reentries=self.reentries)
+        self.reentries += goes_on
+        ended = self.state.turn_ended and not goes_on
+        status = ChatStatus.WAITING if ended and not self.queue else ChatStatus.RUNNING
+        self.state = self.state.model_copy(update={"compaction": None, "turn_ended": ended, "status": status})
+
     @precondition(lambda self: next_action(self.state) is Action.CALL_MODEL)
-    @rule(calls=st.booleans(), fails=st.booleans())
-    def the_model_answers(self, calls: bool, fails: bool) -> None:
+    @rule()
+    def the_prompt_is_too_long(self) -> None:
+        self.state = self.state.model_copy(update={"compaction": CompactionReason.OVERFLOW})
+
+    @precondition(lambda self: next_action(self.state) is Action.CALL_MODEL)
+    @rule(calls=st.booleans(), fails=st.booleans(), full=st.booleans())
+    def the_model_answers(self, calls: bool, fails: bool, full: bool) -> None:
         if fails:
             self.state = self.state.model_copy(update={"status": ChatStatus.ERROR})
             return
         self.history.append("assistant")
-        done = not calls and not self.queue
+        done = not calls and not self.queue and not full
         self.state = self.state.model_copy(
             update={
                 "step": self.state.step + 1,
                 "open_calls": (CALL,) if calls else (),
                 "turn_ended": not calls,
+                "compaction": CompactionReason.THRESHOLD if full else None,
                 "status": ChatStatus.WAITING if done else ChatStatus.RUNNING,
             }
         )
