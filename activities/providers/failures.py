@@ -56,6 +56,10 @@ _TERMINAL_MESSAGES = {
 }
 _UNEXPECTED = "{name} returned an unexpected error."
 _UNKNOWN = "The chat request to {name} failed unexpectedly."
+TOO_LONG = (
+    "{name} refused the conversation for its length. Compact or clear the chat, or choose a model that takes "
+    "more, then send the message again."
+)
 WITHOUT_OUTPUT = "{name} ended its answer without output."
 ENDED_EARLY = "{name} ended its answer before it was complete."
 
@@ -236,7 +240,11 @@ def provider_failure(
     """A failure of a known kind, worded for people. `detail` must be fit to be shown."""
     return Failure(
         kind=kind,
-        message=message_for(kind, provider, retryable=retryable, status_code=status_code),
+        message=(
+            _named(TOO_LONG, provider)
+            if context_overflow
+            else message_for(kind, provider, retryable=retryable, status_code=status_code)
+        ),
         detail=detail,
         provider=provider,
         retryable=retryable,

@@ -1,14 +1,17 @@
 """Every way a model call can fail without the SDK saying so, and what becomes of the chat."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from activities.providers.demo import script_block
 from models.chat_state import StateName
 from models.failures import RetryLimits
+from models.store.tables import model_configs
 from models.turns import StepEnd
 from tests.activities.bench import Bench
 
@@ -62,6 +65,14 @@ async def test_the_provider_says_how_long_to_wait(bench: Bench, headers: dict[st
     error = await bench.retry_of(call)
     assert error.next_retry_delay == timedelta(seconds=seconds)
     assert (await bench.chat.row())["retry_state"]["delay_ms"] == seconds * 1000
+
+
+async def test_the_provider_says_until_when_to_wait(bench: Bench):
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    fault = {"kind": "status", "status": 503, "headers": {"RETRY-AFTER": date}}
+    error = await bench.retry_of(await bench.begin(script_block({"text": WORDS, "fault": [fault]})))
+    assert error.next_retry_delay is not None
+    assert 90 < error.next_retry_delay.total_seconds() <= 100
 
 
 @pytest.mark.parametrize(
@@ -162,3 +173,19 @@ async def test_the_answer_keeps_its_tokens_and_the_limit_of_the_context(bench: B
         "total_tokens": 960,
         "context_limit": 100_000,
     }
+
+
+async def test_with_compaction_switched_off_a_prompt_too_long_is_an_error_that_says_what_to_do(bench: Bench):
+    call = await bench.begin(script_block({"text": WORDS}))
+    async with bench.chat.engine.begin() as conn:
+        await conn.execute(
+            update(model_configs)
+            .where(model_configs.c.id == bench.chat.model)
+            .values(compression_threshold=100)
+        )
+    bench.model.order_fault({"kind": "status", "status": 400, "message": "prompt is too long: 9 > 8"})
+    assert (await bench.call(call)).state.name is StateName.E0
+    error = (await bench.chat.row())["last_error"]
+    assert (error["kind"], error["detail"]) == ("config", "prompt is too long: 9 > 8")
+    assert "Compact or clear the chat" in error["message"]
+    assert "context_overflow" not in error
