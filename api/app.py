@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 
 from api.auth.callers import CallerCache
 from api.auth.principals import TOKEN_SCHEMES
+from api.body_limit import BodyLimit
 from api.chats.router import router as chats_router
 from api.errors import install_error_handlers
 from api.health.router import router as health_router
@@ -48,8 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=_version(),
         description="Agent chats that do not die: durable, resumable, streamed.",
         lifespan=lifespan,
-        middleware=[Middleware(RequestContext)],
-        max_body_size=MAX_BODY_BYTES,
+        middleware=[Middleware(RequestContext), Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)],
     )
     install_error_handlers(app)
     app.include_router(health_router)

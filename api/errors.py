@@ -4,14 +4,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 UNAVAILABLE_RETRY_SECONDS = 2
+
+log = structlog.get_logger("api")
 
 
 class FieldError(BaseModel):
@@ -121,7 +126,16 @@ def install_error_handlers(app: FastAPI) -> None:
         message, detail = _STATUS_TEXTS.get(error.status_code, (error.detail, None))
         return ApiError(error.status_code, message, detail, headers=error.headers).response()
 
+    async def database_away(connection: HTTPConnection, error: Exception) -> Response:
+        log.warning("database cannot be reached", path=connection.url.path, error=type(error).__name__)
+        return unavailable(
+            "The database cannot be reached.",
+            "Repeat the request in a moment, with the same Idempotency-Key if it had one.",
+        ).response()
+
     app.add_exception_handler(ApiError, ours)
+    app.add_exception_handler(OperationalError, database_away)
+    app.add_exception_handler(PoolTimeout, database_away)
     app.add_exception_handler(RequestValidationError, validation)
     app.add_exception_handler(HTTPException, framework)
 

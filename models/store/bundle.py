@@ -269,7 +269,8 @@ class Bundle:
         Raises:
             sqlalchemy.exc.IntegrityError: the step was committed before.
         """
-        if "generation_attempt" in self.changes:
+        stopped = self.changes.get("status", ChatStatus.RUNNING) != ChatStatus.RUNNING
+        if stopped or "generation_attempt" in self.changes:
             self.changes.setdefault("retry_state", None)
         if self.changes.get("retry_state", self.row["retry_state"]) != self.row["retry_state"]:
             self.changes["retry_state_version"] = self.version

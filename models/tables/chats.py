@@ -88,7 +88,6 @@ class Chat(SQLModel, table=True):
     last_model_config_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("model_configs.id"), nullable=False))
     idempotency_key: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     request_hash: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
-    system_prompt: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     tools: dict[str, Any] | None = Field(default=None, sa_column=verbatim_json(nullable=True))
 
 

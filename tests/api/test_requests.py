@@ -159,8 +159,8 @@ async def test_with_everything_away_the_process_is_up_and_says_so(monkeypatch: p
         assert response.status_code == 503
         assert all(state != "ok" for state in response.json()["parts"].values())
         failed = await http.get("/api/v2/chats", headers={"Coder-Session-Token": "x"})
-        assert failed.status_code == 500
-        assert failed.headers["x-request-id"] in failed.json()["detail"]
+        assert failed.status_code == 503
+        assert "retry-after" in failed.headers
         assert "127.0.0.1" not in failed.text
 
 
@@ -190,6 +190,7 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         "listMessages": "/api/v2/chats/{chat}/messages",
         "sendMessage": "/api/v2/chats/{chat}/messages",
         "streamChat": "/api/v2/chats/{chat}/stream",
+        "getMe": "/api/v2/users/me",
         "getHealth": "/healthz",
         "getReadiness": "/readyz",
         "getMetrics": "/metrics",
@@ -197,3 +198,14 @@ async def test_the_openapi_document_names_every_operation(door: Door):
     post = document["paths"]["/api/v2/chats"]["post"]
     assert post["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("ErrorBody")
     assert post["security"]
+
+
+async def test_what_nobody_foresaw_is_told_without_internals(door: Door, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object) -> None:
+        raise KeyError("secret detail")
+
+    monkeypatch.setattr(door.served.app.state.services.callers, "find", broken)
+    response = await door.owner.http.get("/chats", headers={"X-Request-Id": "r-1"})
+    assert response.status_code == 500
+    assert "r-1" in response.json()["detail"]
+    assert "secret" not in response.text

@@ -43,7 +43,9 @@ async def test_old_drafts_are_withdrawn_and_chats_without_a_workflow_started(
 ):
     monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
     client = await connect_temporal()
-    gateway = TemporalGateway(client, task_queue="nobody", command_timeout_seconds=1, idle_seconds=60)
+    gateway = TemporalGateway(
+        client, task_queue="nobody", command_timeout_seconds=1, idle_seconds=60, events_per_run=1000
+    )
     sweeper = Sweeper(door.engine, gateway, interval_seconds=3600, age_seconds=1800)
     chat = await door.create()
     handle = client.get_workflow_handle(chat_workflow_id(UUID(chat["id"])))

@@ -89,7 +89,6 @@ def upgrade() -> None:
     sa.Column('last_model_config_id', sa.Uuid(), nullable=False),
     sa.Column('idempotency_key', sa.Text(), nullable=True),
     sa.Column('request_hash', sa.Text(), nullable=True),
-    sa.Column('system_prompt', sa.Text(), nullable=True),
     sa.Column('tools', sa.JSON(none_as_null=True), nullable=True),
     sa.CheckConstraint("status IN ('waiting', 'running', 'error', 'interrupting', 'requires_action')", name='chats_status'),
     sa.ForeignKeyConstraint(['last_model_config_id'], ['model_configs.id'], ),

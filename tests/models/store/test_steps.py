@@ -12,7 +12,9 @@ from models.store.bundle import read_state
 from models.store.steps import Answer, Begun, RetryLater
 from models.store.tables import messages
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome, ToolRun
-from tests.models.store.rows import ChatRows
+from tests.models.store.rows import ROWS, ChatRows
+from workflows.chat.events import Transition
+from workflows.chat.machine import MATRIX
 
 CALL = ToolCallRef(id="toolu_1", name="current_time")
 OVERLOADED = Failure(kind=FailureKind.OVERLOADED, message="Busy.", provider="demo", retryable=True)
@@ -238,3 +240,35 @@ def test_a_state_at_rest_is_one_without_work():
         ChatStatus.WAITING,
         ChatStatus.ERROR,
     }
+
+
+@pytest.mark.parametrize("name", list(ROWS))
+@pytest.mark.parametrize("what", ["answers", "asks_for_tools", "is_stopped", "fails"])
+async def test_a_step_ends_in_every_state_as_the_matrix_says(chat: ChatRows, name: StateName, what: str):
+    call = await begun(chat, name)
+    before, texts = await chat.row(), await chat.texts()
+    match what:
+        case "answers":
+            allowed_here = {**MATRIX[Transition.COMMIT_STEP], **MATRIX[Transition.FINISH_INTERRUPTION]}
+            outcome = await steps.commit_step(chat.engine, call, answer(chat))
+        case "asks_for_tools":
+            allowed_here = {**MATRIX[Transition.COMMIT_STEP], **MATRIX[Transition.FINISH_INTERRUPTION]}
+            outcome = await steps.commit_step(chat.engine, call, answer(chat, CALL))
+        case "is_stopped":
+            # Temporal's own cancellation may come without an interrupt: it ends the turn all the same
+            allowed_here = {**MATRIX[Transition.FINISH_TURN], **MATRIX[Transition.FINISH_INTERRUPTION]}
+            outcome = await steps.commit_step(chat.engine, call, answer(chat), interrupted=True)
+        case _:
+            running = (StateName.R0, StateName.R1)
+            allowed_here = {s: to for s, to in MATRIX[Transition.FINISH_ERROR].items() if s in running}
+            failure = Failure(kind=FailureKind.GENERIC, message="It failed.")
+            outcome = await steps.fail_step(chat.engine, call, failure)
+    if name not in allowed_here:
+        assert (await chat.row(), await chat.texts()) == (before, texts)
+        assert outcome.state.name is name
+        return
+    # with messages waiting, what ends a turn is left to the workflow: the state stays for it to see
+    waiting = {StateName.R1: StateName.R1, StateName.I1: StateName.I1}.get(name)
+    finished = {*allowed_here[name], *MATRIX[Transition.FINISH_TURN].get(name, ())}
+    assert outcome.state.name in ({*finished, waiting} if waiting else finished)
+    assert (await chat.row())["snapshot_version"] == before["snapshot_version"] + 1
