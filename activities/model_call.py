@@ -26,6 +26,7 @@ from activities.providers.failures import provider_failure
 from activities.providers.protocol import Finish, ModelCallError, ModelProvider, ModelRequest
 from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
+from activities.tools.offer import Offer
 from activities.tools.registry import ToolRegistry
 from models.failures import Failure, FailureKind
 from models.store import steps
@@ -87,13 +88,16 @@ class ModelCalls:
             raise
         answer = Answer(
             parts=builder.finished().parts,
-            calls=builder.calls_to_run(finish.reason),
+            calls=self._offer(begun).plan(builder.calls_to_run(finish.reason)),
             model_config_id=begun.model.config_id,
             usage=finish.usage.stored(),
             runtime_ms=round((time.monotonic() - started) * 1000),
             provider_response_id=finish.response_id,
         )
         return _Ending(writer, answer)
+
+    def _offer(self, begun: Begun) -> Offer:
+        return Offer(self.tools, begun.tools)
 
     async def _conclude(self, call: ModelCall, begun: Begun, ending: "_Ending") -> StepOutcome:
         """Commit what came of it and wake the readers."""
@@ -134,7 +138,7 @@ class ModelCalls:
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
         facts = ModelFacts(model.model, model.max_output_tokens, model.thinking_budget_tokens)
         headers = {"X-Coder-Owner-Id": str(begun.owner_id), "X-Coder-Chat-Id": str(call.chat_id)}
-        return provider, assemble(transcript, facts, self.tools.specs(), headers)
+        return provider, assemble(transcript, facts, self._offer(begun).specs(), headers)
 
     async def _read(
         self,

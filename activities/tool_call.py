@@ -22,6 +22,7 @@ from activities.heartbeat import beating
 from activities.live import LiveView
 from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
+from activities.tools.offer import Offer
 from activities.tools.outcome import ToolOutcome, budget_bytes, failed, truncated
 from activities.tools.prepared import PreparedCall
 from activities.tools.registry import ToolRegistry
@@ -53,7 +54,8 @@ class ToolCalls:
             if call.status in ("finished", "unknown"):
                 self._show(run, await tool_results.read_results(self.engine, run))
                 return ToolEnd.FINISHED
-            ready = self.tools.prepare(run.call.name, call.arguments)
+            offer = Offer(self.tools, call.tools)
+            ready = offer.prepare(run.call.name, call.arguments, call.siblings)
             context = ToolContext(run.chat_id, f"{run.turn}.{run.step}.{run.call.id}")
             try:
                 if not call.running:

@@ -39,7 +39,7 @@ class Chat(_Shape):
     root_chat_id: UUID | None = None
     last_model_config_id: UUID
     title: str = Field(examples=["What time is it?"])
-    status: Literal["waiting", "running", "error", "interrupting"]
+    status: Literal["waiting", "running", "error", "interrupting", "requires_action"]
     last_error: ChatError | None = None
     last_turn_summary: str | None
     summary: str | None

@@ -5,6 +5,7 @@ store returns it with every commit, and of two copies the one with the higher ve
 Names and meaning of the states: spec state-machine.md section 1.
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +17,7 @@ class ChatStatus(StrEnum):
     RUNNING = "running"
     ERROR = "error"
     INTERRUPTING = "interrupting"
+    REQUIRES_ACTION = "requires_action"
 
 
 class StateName(StrEnum):
@@ -28,6 +30,8 @@ class StateName(StrEnum):
     R1 = "R1"
     I0 = "I0"
     I1 = "I1"
+    A0 = "A0"
+    A1 = "A1"
     XW = "XW"
     XE0 = "XE0"
     XE1 = "XE1"
@@ -42,6 +46,8 @@ _NAMES = {
     (ChatStatus.RUNNING, True, False): StateName.R1,
     (ChatStatus.INTERRUPTING, False, False): StateName.I0,
     (ChatStatus.INTERRUPTING, True, False): StateName.I1,
+    (ChatStatus.REQUIRES_ACTION, False, False): StateName.A0,
+    (ChatStatus.REQUIRES_ACTION, True, False): StateName.A1,
     (ChatStatus.WAITING, False, True): StateName.XW,
     (ChatStatus.ERROR, False, True): StateName.XE0,
     (ChatStatus.ERROR, True, True): StateName.XE1,
@@ -92,10 +98,12 @@ class ChatState(BaseModel):
         status: the stored status.
         archived: whether the chat is archived.
         queued: number of messages waiting in the queue.
+        steering: how many of those are to join the running turn before its next step.
         turn: number of the current or last turn, from 1; a user message entering history starts one.
         step: number of steps of that turn committed so far; the next model call is `step + 1`.
         open_calls: calls of the last committed step that have no committed result yet.
         turn_ended: the last committed step asked for nothing more, so the turn only waits to be finished.
+        action_deadline: until when somebody outside may act on the open calls (status `requires_action`).
         snapshot_version: counts committed transitions of the chat.
     """
 
@@ -104,10 +112,12 @@ class ChatState(BaseModel):
     status: ChatStatus
     archived: bool = False
     queued: int = 0
+    steering: int = 0
     turn: int = 1
     step: int = 0
     open_calls: tuple[ToolCallRef, ...] = ()
     turn_ended: bool = False
+    action_deadline: datetime | None = None
     snapshot_version: int = 1
 
     @property
@@ -118,4 +128,4 @@ class ChatState(BaseModel):
     @property
     def at_rest(self) -> bool:
         """Nothing is to be done until the next command."""
-        return self.status not in (ChatStatus.RUNNING, ChatStatus.INTERRUPTING)
+        return self.status in (ChatStatus.WAITING, ChatStatus.ERROR)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func, null
 
 from models.chat_state import ChatState, ChatStatus, ToolCallRef
+from models.chat_tools import ChatTools
 from models.failures import MAX_PROVIDER_ATTEMPTS, Failure, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import Bundle, NewMessage, results_for, synthetic_result
@@ -41,12 +42,14 @@ class ChatModel:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An attempt may run: its episode on the stream, its snapshot version, and whom it is for."""
+    """An attempt may run: its episode on the stream, its snapshot version, whom it is for, and what the chat
+    says about its tools."""
 
     episode: Episode
     snapshot_version: int
     owner_id: UUID
     model: ChatModel
+    tools: ChatTools
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ _BEGIN = (
         chats.c.generation_attempt,
         chats.c.snapshot_version,
         chats.c.owner_id,
+        chats.c.tools,
         model_configs.c.id,
         model_configs.c.provider,
         model_configs.c.model,
@@ -117,8 +121,14 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
         )
         row = result.one_or_none()
         if row is not None:
-            history_version, attempt, version, owner_id, *model, _ = row
-            return Begun(Episode(history_version, attempt), version, owner_id, ChatModel(*model))
+            history_version, attempt, version, owner_id, tools, *model, _ = row
+            return Begun(
+                Episode(history_version, attempt),
+                version,
+                owner_id,
+                ChatModel(*model),
+                ChatTools.model_validate(tools or {}),
+            )
     async with engine.begin() as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         return await _how_it_ended(bundle, call)
@@ -135,7 +145,8 @@ async def commit_step(
     async with engine.begin() as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         row = bundle.row
-        in_time = (row["turn"], row["step"]) == (call.turn, call.step - 1) and not bundle.state().at_rest
+        under_way = row["status"] in (ChatStatus.RUNNING, ChatStatus.INTERRUPTING)
+        in_time = (row["turn"], row["step"]) == (call.turn, call.step - 1) and under_way
         if not in_time:
             return await _how_it_ended(bundle, call)
         stopped = interrupted or row["status"] == ChatStatus.INTERRUPTING
@@ -198,15 +209,25 @@ async def note_failure(engine: AsyncEngine, call: ModelCall, failure: Failure) -
 
 
 async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatState:
-    """Move the results of a step's tools from the ledger into history, all together, in call order."""
+    """Move the results of a step's tools from the ledger into history, all together, in call order.
+
+    Calls that wait for somebody outside stay open. The success of a stop-after tool ends the turn.
+    """
     async with engine.begin() as conn:
         bundle = await Bundle.open(conn, commit.chat_id)
         state = bundle.state()
-        if (state.turn, state.step) != (commit.turn, commit.step) or not state.open_calls:
+        ran = [call for call in state.open_calls if call.runnable]
+        if (state.turn, state.step) != (commit.turn, commit.step) or not ran:
             return state
-        rows = await results_for(bundle, state.open_calls, "The tool ended without a result.")
+        rows = await results_for(bundle, ran, lambda call: "The tool ended without a result.")
         bundle.add_messages(rows, turn=commit.turn, step=commit.step)
-        bundle.set(open_calls=[])
+        stop = any(
+            c.stop_after and not row.parts[0].get("is_error") for c, row in zip(ran, rows, strict=True)
+        )
+        waiting = [call.stored() for call in state.open_calls if not call.runnable]
+        bundle.set(open_calls=waiting, turn_ended=stop or bundle.row["turn_ended"])
+        if bundle.changes["turn_ended"] and not waiting and bundle.queued == 0:
+            bundle.set(status=ChatStatus.WAITING)
         return await bundle.close()
 
 

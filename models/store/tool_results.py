@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.chat_state import ChatStatus
+from models.chat_tools import ChatTools
 from models.store.reading import reading
 from models.store.tables import chats, messages, model_configs, tool_results
 from models.stream import Episode
@@ -27,6 +28,7 @@ class CallRecord:
         status: of its entry in the ledger, None if it has none.
         input_hash: of the arguments it was claimed with.
         provider, model, context_limit: of the model that called.
+        tools: what the chat says about its tools.
     """
 
     running: bool
@@ -37,6 +39,7 @@ class CallRecord:
     provider: str
     model: str
     context_limit: int
+    tools: ChatTools
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ _READ_CALL = (
         model_configs.c.provider,
         model_configs.c.model,
         model_configs.c.context_limit,
+        chats.c.tools,
     )
     .select_from(chats)
     .join(
@@ -131,6 +135,7 @@ def _call_record(row: RowMapping, run: ToolRun) -> CallRecord:
                 provider=row["provider"],
                 model=row["model"],
                 context_limit=row["context_limit"],
+                tools=ChatTools.model_validate(row["tools"] or {}),
             )
     raise LookupError(f"step {run.turn}.{run.step} has no call {run.call.id}")
 

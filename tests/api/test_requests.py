@@ -189,6 +189,8 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         "interruptChat": "/api/v2/chats/{chat}/interrupt",
         "listMessages": "/api/v2/chats/{chat}/messages",
         "sendMessage": "/api/v2/chats/{chat}/messages",
+        "submitToolResults": "/api/v2/chats/{chat}/tool-results",
+        "decideApprovals": "/api/v2/chats/{chat}/approvals",
         "streamChat": "/api/v2/chats/{chat}/stream",
         "getMe": "/api/v2/users/me",
         "getHealth": "/healthz",

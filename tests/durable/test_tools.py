@@ -1,66 +1,20 @@
 """kill -9 of the worker around and inside tools: what has an effect has it once, and every result counts."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
-from activities.providers.demo import DemoModel, script_block
+from activities.providers.demo import DemoModel
 from cli.stack import Stack
-from tests.durable.caller import Body, Caller, Reader
+from tests.durable.caller import Caller
 from tests.durable.processes import ToolWorker
 from tests.durable.rows import Rows
 from tests.durable.side_effects import Effects
+from tests.durable.tools import asked, call, results, shown_results, sound
 
 WAITING_FOR_A_LOCK = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'tool_results'::regclass"
 RECORDED = "SELECT 1 FROM tool_results WHERE chat_id = :chat AND part IS NOT NULL"
-
-
-@pytest.fixture(scope="module")
-async def worker(perdure: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[ToolWorker]:
-    """The only worker, with the tools of `side_effects`."""
-    await perdure.stop("worker")
-    worker = ToolWorker(perdure, tmp_path_factory.mktemp("effects"))
-    await worker.start()
-    yield worker
-    await worker.kill()
-    await perdure.start("worker")
-
-
-@pytest.fixture
-def effects(worker: ToolWorker) -> Effects:
-    return Effects(worker.effects)
-
-
-@pytest.fixture
-def word() -> str:
-    return f"w{uuid4().hex[:8]}"
-
-
-def call(name: str, word: str, **more: Any) -> Body:
-    return {"name": name, "input": {"word": word, **more}}
-
-
-async def asked(caller: Caller, *calls: Body) -> tuple[str, Reader]:
-    """A chat whose first step makes these calls, and whose second says goodbye."""
-    said = script_block({"text": "Let me see.", "tools": list(calls)}, {"text": "There."})
-    chat = await caller.create(f"{said} {uuid4()}")
-    return chat, caller.read(chat)
-
-
-async def results(caller: Caller, chat: str) -> list[Body]:
-    stored = await caller.messages(chat)
-    return [part for message in stored if message["role"] == "tool" for part in message["content"]]
-
-
-async def sound(caller: Caller, reader: Reader, chat: str) -> None:
-    """The turn ended well, and the reader has exactly the rows."""
-    stored = await caller.messages(chat)
-    said = [part["text"] for part in stored[0]["content"]]
-    await caller.agree(reader, chat, said, ["Let me see.", "There."])
 
 
 async def test_killed_before_the_tool_ran(
@@ -167,11 +121,6 @@ async def test_a_result_is_seen_the_moment_its_tool_ends_and_the_rows_keep_the_o
     assert third["is_error"]
     assert third["result"].startswith("There is no tool named 'nobody'")
     assert first["created_at"] > second["created_at"]
-
-
-def shown_results(reader: Reader) -> list[Body]:
-    parts = [event["message_part"] for event in reader.seen if event["type"] == "message_part"]
-    return [part for part in parts if part["role"] == "tool"]
 
 
 async def test_an_interrupt_ends_what_runs_and_keeps_what_is_done(

@@ -6,6 +6,7 @@ receipt. The main loop does what the state asks for, one action at a time, and r
 """
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -15,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from activities import contract
     from models.chat_state import ChatState, ChatStatus, ToolCallRef
     from models.turns import (
+        AnswerCalls,
         ChatStart,
         Commit,
         ModelCall,
@@ -29,10 +31,14 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.chat import policies
     from workflows.chat.events import (
+        ActionNeeded,
+        ActionTimedOut,
         ArchivedSet,
+        CallsAnswered,
         Event,
         InterruptAsked,
         MessageSent,
+        SteeringDue,
         StepStopped,
         TurnEnded,
     )
@@ -60,6 +66,12 @@ class ChatWorkflow:
                     await self._call_model()
                 case Action.RUN_TOOLS:
                     await self._run_tools()
+                case Action.REQUIRE_ACTION:
+                    await self._settle(ActionNeeded(self._start.action_seconds))
+                case Action.AWAIT_ACTION:
+                    await self._await_action()
+                case Action.PLACE_STEERING:
+                    await self._settle(SteeringDue())
                 case Action.FINISH_TURN:
                     await self._settle(TurnEnded())
                 case Action.FINISH_INTERRUPTION:
@@ -83,6 +95,14 @@ class ChatWorkflow:
     @interrupt.validator
     def _admit_interrupt(self) -> None:
         self._admit(InterruptAsked())
+
+    @workflow.update(description="Deliver stored results or approvals to the calls that wait for them")
+    async def answer_calls(self, command: AnswerCalls) -> Receipt:
+        return await self._command(_answered(command))
+
+    @answer_calls.validator
+    def _admit_answers(self, command: AnswerCalls) -> None:
+        self._admit(_answered(command))
 
     @workflow.update(description="Archive or unarchive the chat")
     async def set_archived(self, command: SetArchived) -> Receipt:
@@ -148,10 +168,11 @@ class ChatWorkflow:
         except InvalidState as err:
             raise ApplicationError(str(err), type="InvalidState", non_retryable=True) from err
 
-    async def _settle(self, event: TurnEnded | StepStopped) -> None:
+    async def _settle(self, event: Event) -> None:
         """A transition the loop itself asks for; a command that came first may have made it needless."""
+        state = self._state
         try:
-            await self._apply(event, f"{event.transition}/{self._state.turn}")
+            await self._apply(event, f"{event.transition}/{state.turn}.{state.step}/{state.snapshot_version}")
         except ApplicationError as err:
             if err.type != "TransitionNotAllowed":
                 raise
@@ -210,6 +231,18 @@ class ChatWorkflow:
         self._in_flight = []
         return [None if isinstance(end, BaseException) else end for end in ends]
 
+    async def _await_action(self) -> None:
+        """Wait until somebody outside has acted, or for the deadline. Nothing polls."""
+        state = self._state
+        deadline = state.action_deadline or workflow.now()
+        left = max(deadline - workflow.now(), timedelta())
+        try:
+            await workflow.wait_condition(
+                lambda: self._state != state, timeout=left, timeout_summary="deadline of an action"
+            )
+        except TimeoutError:
+            await self._settle(ActionTimedOut())
+
     async def _rested(self) -> bool:
         """Wait for work.
 
@@ -256,3 +289,7 @@ class ChatWorkflow:
         workflow.set_current_details(
             f"{state.name}: turn {state.turn}, step {state.step}, {state.queued} queued"
         )
+
+
+def _answered(command: AnswerCalls) -> CallsAnswered:
+    return CallsAnswered(command.draft_id, command.place, command.turn, command.step)
