@@ -7,7 +7,7 @@ BIN := .venv/bin
 SETUP := .venv/.setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test check bench histories lock clean
+.PHONY: help setup up demo test check bench docs histories lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,6 +41,9 @@ check: $(SETUP) ## Lint, formatting, types, and who may import whom.
 
 bench: $(SETUP) ## Measure what a turn costs.
 	@$(BIN)/python -m benchmarks.turn
+
+docs: $(SETUP) ## Draw the pages that are drawn from code.
+	@$(BIN)/python -m tests.docs.state_machine
 
 histories: $(SETUP) ## Record the workflow histories that later versions must be able to replay.
 	@$(BIN)/python -m tests.replay.record

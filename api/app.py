@@ -19,6 +19,7 @@ from api.errors import install_error_handlers
 from api.health.router import router as health_router
 from api.messages.router import router as messages_router
 from api.middleware import RequestContext
+from api.openapi import describe_truthfully
 from api.services import Services
 from api.streaming.hub import StreamHub
 from api.streaming.router import router as streams_router
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (chats_router, messages_router, actions_router, streams_router, users_router):
         app.include_router(router, prefix="/api/v2", dependencies=TOKEN_SCHEMES)
         app.include_router(router, prefix="/api/experimental", include_in_schema=False)
+    describe_truthfully(app)
     return app
 
 

@@ -14,6 +14,7 @@ from activities.live import LiveView
 from activities.model_call import ModelCalls
 from activities.providers.anthropic import AnthropicProvider
 from activities.providers.protocol import ModelProvider
+from activities.reticence import Reticence
 from activities.stops import StopListener
 from activities.tool_call import ToolCalls
 from activities.tools.builtin import builtin_tools
@@ -81,6 +82,7 @@ async def running_worker(
                 models.call_model,
                 ToolCalls(engine, live, stops, tools).run_tool,
             ],
+            interceptors=[Reticence()],
             workflow_runner=workflow_runner(sandbox=settings.workflow_sandbox),
             max_concurrent_activities=settings.max_concurrent_steps,
             max_cached_workflows=2000,

@@ -28,6 +28,8 @@ def open_engine(database_url: str, pool_size: int) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=10,
         pool_recycle=1800,
+        isolation_level="AUTOCOMMIT",  # see models.store.reading
+        hide_parameters=True,  # errors are logged, and parameters are what people wrote
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
         connect_args={"connect_timeout": 5, "application_name": "perdure"},

@@ -33,8 +33,8 @@ every part exactly once. `after_id` leaves out messages up to that id.
     "/chats/{chat}/stream",
     status_code=200,
     operation_id="streamChat",
+    response_class=Response,
     description=_DESCRIPTION,
-    response_class=EventStream,
     responses={
         200: {
             "content": {

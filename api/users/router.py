@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.auth.principals import CurrentCaller
+from api.schemas import errors
 
 router = APIRouter(prefix="/users", tags=["users"])
 
@@ -19,7 +20,7 @@ class UserAnswer(BaseModel):
     organization_ids: list[UUID] = Field(description="Where the user may create chats.")
 
 
-@router.get("/me", operation_id="getMe")
+@router.get("/me", operation_id="getMe", responses=errors())
 async def me(caller: CurrentCaller) -> UserAnswer:
     """The user the token belongs to."""
     return UserAnswer(

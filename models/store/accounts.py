@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.store.reading import reading
+from models.store.reading import reading, transaction
 from models.store.tables import api_tokens, organizations, users
 
 FIRST_ORGANIZATION = "default"
@@ -58,7 +58,7 @@ async def create_token(
 ) -> str:
     """Make a token. Its secret is returned here and kept nowhere."""
     secret = _new_secret()
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         await conn.execute(
             insert(api_tokens).values(
                 id=uuid4(), user_id=user_id, name=name, secret_hash=hash_secret(secret), expires_at=expires_at
@@ -70,7 +70,7 @@ async def create_token(
 async def create_user(engine: AsyncEngine, organization_id: UUID, username: str, name: str = "") -> Caller:
     """Add a user to an organization."""
     user_id = uuid4()
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         await conn.execute(
             insert(users).values(id=user_id, organization_id=organization_id, username=username, name=name)
         )
@@ -87,7 +87,7 @@ async def bootstrap(engine: AsyncEngine, deliver: Callable[[str], None]) -> UUID
     Returns:
         The id of the first organization.
     """
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         await conn.execute(select(func.pg_advisory_xact_lock(_BOOTSTRAP_LOCK)))
         found = await conn.execute(
             select(organizations.c.id).where(organizations.c.name == FIRST_ORGANIZATION)

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.store.reading import reading
+from models.store.reading import reading, transaction
 from models.store.tables import model_configs, organizations
 
 
@@ -43,7 +43,7 @@ async def ensure_models(engine: AsyncEngine, organization_id: UUID, offered: Seq
     """
     if not offered:
         return
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         # writes to one organization's models go one after the other, or two could elect a default each
         await conn.execute(
             select(organizations.c.id).where(organizations.c.id == organization_id).with_for_update()

@@ -35,7 +35,7 @@ from models.chat_tools import ChatTools
 from models.parts import CONTENT_VERSION
 from models.store.accounts import Caller
 from models.store.bundle import state_of
-from models.store.reading import reading
+from models.store.reading import reading, transaction
 from models.store.tables import chats, messages, model_configs, users
 
 _SWEEP_LOCK = 0x50455253
@@ -140,7 +140,7 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
 
     The caller compares `request_hash` with the one of the chat returned.
     """
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         inserted = await conn.execute(
             upsert(chats)
             .values(
@@ -272,7 +272,7 @@ async def read_versions(engine: AsyncEngine, chat_ids: Collection[UUID]) -> dict
 @asynccontextmanager
 async def sweep_lock(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection | None]:
     """A transaction that only one process has at a time; None where another has it."""
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         held = await conn.scalar(select(func.pg_try_advisory_xact_lock(_SWEEP_LOCK)))
         yield conn if held else None
 

@@ -1,4 +1,9 @@
-"""Statements that stand alone: no BEGIN, no COMMIT, one round trip instead of three."""
+"""Connections: for statements that stand alone, and for several that commit together.
+
+The engine's connections commit every statement by itself (`runtime.database`). Most of what we do is one
+statement, and without BEGIN and COMMIT it is one round trip instead of three. Nothing is awaited between
+taking such a connection from the pool and having it, so that a cancelled task cannot lose one.
+"""
 
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
@@ -13,7 +18,12 @@ database may forget the row: whatever is built on it commits later, and flushes 
 
 def reading(engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
     """A connection on which every statement stands alone and sees the newest committed rows."""
-    return _autocommitting(engine).connect()
+    return engine.connect()
+
+
+def transaction(engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
+    """A connection in a transaction: committed at the end of the block, rolled back by an exception."""
+    return _transacting(engine).begin()
 
 
 async def ping(engine: AsyncEngine) -> None:
@@ -27,5 +37,5 @@ async def ping(engine: AsyncEngine) -> None:
 
 
 @lru_cache(maxsize=8)  # making one costs as much as a statement; a process has one engine
-def _autocommitting(engine: AsyncEngine) -> AsyncEngine:
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+def _transacting(engine: AsyncEngine) -> AsyncEngine:
+    return engine.execution_options(isolation_level="READ COMMITTED")

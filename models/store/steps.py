@@ -20,7 +20,7 @@ from models.chat_tools import ChatTools
 from models.failures import MAX_PROVIDER_ATTEMPTS, Failure, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import Bundle, NewMessage, results_for, synthetic_result
-from models.store.reading import UNFLUSHED, reading
+from models.store.reading import UNFLUSHED, reading, transaction
 from models.store.tables import chats, model_configs, steps
 from models.stream import Episode
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome
@@ -129,7 +129,7 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
                 ChatModel(*model),
                 ChatTools.model_validate(tools or {}),
             )
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         return await _how_it_ended(bundle, call)
 
@@ -142,7 +142,7 @@ async def commit_step(
     An interrupted one answers its open calls itself and, with an empty queue, ends the interruption. An
     answer that is whole but meets a chat that is being interrupted is kept and treated the same.
     """
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         row = bundle.row
         under_way = row["status"] in (ChatStatus.RUNNING, ChatStatus.INTERRUPTING)
@@ -169,7 +169,7 @@ async def commit_step(
 
 async def fail_step(engine: AsyncEngine, call: ModelCall, failure: Failure) -> StepOutcome:
     """Rest the chat in `error`. What the failed attempts streamed is not kept."""
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         if not _is_current(bundle, call):
             return await _how_it_ended(bundle, call)
@@ -178,7 +178,7 @@ async def fail_step(engine: AsyncEngine, call: ModelCall, failure: Failure) -> S
 
 async def note_failure(engine: AsyncEngine, call: ModelCall, failure: Failure) -> RetryLater | StepOutcome:
     """Count a transient failure and say when to try again; the attempt limit turns it into an error."""
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         if not _is_current(bundle, call):
             return await _how_it_ended(bundle, call)
@@ -213,7 +213,7 @@ async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatStat
 
     Calls that wait for somebody outside stay open. The success of a stop-after tool ends the turn.
     """
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, commit.chat_id)
         state = bundle.state()
         ran = [call for call in state.open_calls if call.runnable]

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.chat_state import ChatStatus
 from models.chat_tools import ChatTools
-from models.store.reading import reading
+from models.store.reading import reading, transaction
 from models.store.tables import chats, messages, model_configs, tool_results
 from models.stream import Episode
 from models.turns import ToolRun
@@ -170,7 +170,7 @@ async def record_result(
     Returns:
         What the step has then; None if the chat has moved on.
     """
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         # the lock gives results their places one after the other
         episode = await _lock_episode(conn, run)
         taken = (
@@ -204,7 +204,7 @@ async def record_result(
 
 async def read_results(engine: AsyncEngine, run: ToolRun) -> StepResults | None:
     """What the call's step has so far; None if the chat has moved on."""
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         return await _results(conn, run, await _lock_episode(conn, run))
 
 

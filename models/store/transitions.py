@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from models.chat_state import ChatState, ChatStatus
 from models.store.actions import answers_fit, place_answers
 from models.store.bundle import Bundle
+from models.store.reading import transaction
 from models.store.tables import drafts
 from models.turns import Commit, Placement, Receipt, Verdict, Write
 
@@ -27,7 +28,7 @@ async def commit_transition(engine: AsyncEngine, commit: Commit) -> Receipt:
         ChatNotFoundError: there is no such chat.
     """
     write = commit.write
-    async with engine.begin() as conn:
+    async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, commit.chat_id, write.draft)
         now = bundle.state()
         earlier = _earlier_answer(bundle, commit)

@@ -91,3 +91,10 @@ def test_each_stub_of_the_contract_has_one_implementation_of_its_types():
     assert sorted(name for name, _ in found) == sorted(stubs)
     for name, method in found:
         assert _annotations(method) == _annotations(stubs[name]), name
+
+
+def test_transactions_are_named_as_such():
+    # the engine's own `begin` would commit every statement by itself
+    allowed = {ROOT / "models/store/reading.py", ROOT / "models/migrations/env.py"}
+    found = [path for path in modules() if path not in allowed and "engine.begin()" in path.read_text()]
+    assert found == []

@@ -34,7 +34,6 @@ def whole_perdure(data_dir: Path, model_url: str) -> StackOptions:
             "PERDURE_SWEEP_INTERVAL_SECONDS": "1",
             "PERDURE_SWEEP_AGE_SECONDS": "4",
             "PERDURE_GRACEFUL_SHUTDOWN_SECONDS": "3",
-            "PERDURE_COMMAND_TIMEOUT_SECONDS": "2",
             "PERDURE_LOG_LEVEL": "info",
         },
     )

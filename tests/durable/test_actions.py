@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from tests.durable.rows import Rows, until
 from tests.durable.side_effects import Effects
 from tests.durable.tools import asked, awaited, call, results, shown_results, sound
 
-THEIRS = {
+THEIRS: dict[str, Any] = {
     "unsafe_dynamic_tools": [
         {
             "name": "theirs",
@@ -260,7 +261,9 @@ async def test_the_success_of_a_stop_after_tool_ends_the_turn(
 async def test_a_client_s_tool_named_like_ours_gives_way(
     worker: ToolWorker, caller: Caller, model: DemoModel, effects: Effects, word: str
 ):
-    clash = {"unsafe_dynamic_tools": [{"name": "once", "inputSchema": {}}, *THEIRS["unsafe_dynamic_tools"]]}
+    clash: dict[str, Any] = {
+        "unsafe_dynamic_tools": [{"name": "once", "inputSchema": {}}, *THEIRS["unsafe_dynamic_tools"]]
+    }
     chat, reader = await asked(caller, call("once", word, waits=False), **clash)
     await reader.rested(2)
     assert effects.lines(word) == ["began", "done"]

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from sqlalchemy import text
 from temporalio.client import Client
 
 from activities.providers.demo import DemoModel, script_block
@@ -88,6 +89,32 @@ async def test_nothing_anybody_said_is_in_temporal(
         assert words_in(listed_as(run), [*words, chat]) == {chat}
         assert words_in_history(await history(temporal, run), [*words, chat]) == {chat}
     assert kept
+
+
+async def test_a_failing_database_does_not_quote_what_was_being_written(
+    caller: Caller, model: DemoModel, rows: Rows, temporal: Client
+):
+    step = {"text": "medlar", "hold": {"name": "medlar", "after_pieces": 99}}
+    chat = await caller.create(script_block(step))
+    reader = caller.read(chat)
+    await model.reached("medlar")
+    async with rows.engine.begin() as lock:
+        await lock.execute(text("LOCK TABLE messages IN SHARE MODE"))  # the answer cannot be stored
+        model.release("medlar")
+        (waiting,) = await rows.until(
+            "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'messages'::regclass"
+        )
+        await lock.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": waiting.pid})
+
+    async def failed_once() -> list[Any]:
+        run = await described(temporal, chat)
+        return [run for pending in run.pending_activities if pending.last_failure.message]
+
+    (failed,) = await until(failed_once)
+    assert words_in(failed, ["medlar", "messages", chat]) == {chat}
+    await reader.rested()
+    (run,) = await runs(temporal, chat)
+    assert words_in_history(await history(temporal, run), ["medlar", "INSERT", chat]) == {chat}
 
 
 async def everything_stored(rows: Rows, chat: str) -> str:

@@ -115,6 +115,9 @@ async def test_the_wait_before_a_retry_ends_at_once(caller: Caller, rows: Rows):
     (row,) = await rows.ask("SELECT retry_state, last_error FROM chats WHERE id = :chat", chat=chat)
     assert (row.retry_state, row.last_error) == (None, None)
     await caller.agree(reader, chat, [said], [])
+    late = caller.read(chat)
+    await late.connected()
+    assert "retry" not in [event["type"] for event in late.seen]
     await goes_on(caller, chat)
 
 

@@ -30,7 +30,7 @@ HISTORIES = Path(__file__).parent / "histories"
 VERSION = "0.1.0"
 
 _IDLE_SECONDS = "3"
-_OF_THE_MACHINE = ("identity", "workerControlTaskQueue", "workerInstanceKey")
+_OF_THE_MACHINE = ("identity", "stackTrace", "workerControlTaskQueue", "workerInstanceKey")
 """Fields that name the machine which recorded a history, as sticky queues do. Replay does not read them."""
 
 
