@@ -47,9 +47,20 @@ TURN_SECONDS = Histogram(
 RECOVERIES = Counter(
     "coderd_chatd_recoveries", "Steps begun again because the worker that ran them was lost.", _MODEL
 )
-TOOL_ERRORS = Counter("coderd_chatd_tool_errors", "Tool calls that ended in an error.", ("tool_name",))
 COMPACTIONS = Counter(
     "coderd_chatd_compaction", "Summaries of a conversation, by what came of them.", (*_MODEL, "result")
+)
+TOOL_ERRORS = Counter(
+    "coderd_chatd_tool_errors", "Tool calls that ended in an error.", (*_MODEL, "tool_name")
+)
+TOOL_RESULT_SIZE = Histogram(
+    "coderd_chatd_tool_result_size_bytes",
+    "Size of tool results before they are cut.",
+    (*_MODEL, "tool_name"),
+    buckets=[64 * 4.0**n for n in range(9)],
+)
+TOOL_RESULT_TRUNCATED = Counter(
+    "coderd_chatd_tool_result_truncated", "Tool results that were cut.", (*_MODEL, "tool_name")
 )
 INTERRUPTS = Counter("coderd_chatd_interrupts", "Steps a user stopped.", _MODEL)
 

@@ -35,6 +35,7 @@ from activities.providers.protocol import (
 )
 from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
+from activities.tools.offer import Offer
 from activities.tools.registry import ToolRegistry
 from models.chat_state import turn_is_over
 from models.compaction import is_due
@@ -102,7 +103,7 @@ class ModelCalls:
         kept, calls = builder.finished(), builder.calls_to_run(finish.reason)
         answer = Answer(
             parts=kept.parts,
-            calls=calls,
+            calls=self._offer(begun).plan(calls),
             not_run=() if calls else kept.calls,
             model_config_id=begun.model.config_id,
             usage=usage,
@@ -111,6 +112,9 @@ class ModelCalls:
             compaction_due=is_due(usage, begun.model.compaction_threshold),
         )
         return _Ending(writer, answer)
+
+    def _offer(self, begun: Begun) -> Offer:
+        return Offer(self.tools, begun.tools)
 
     async def _conclude(self, call: ModelCall, begun: Begun, ending: "_Ending") -> StepOutcome:
         """Commit what came of it and wake the readers."""
@@ -153,7 +157,7 @@ class ModelCalls:
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
         facts = ModelFacts(model.model, model.max_output_tokens, model.thinking_budget_tokens)
         headers = {"X-Coder-Owner-Id": str(begun.owner_id), "X-Coder-Chat-Id": str(call.chat_id)}
-        request = assemble(transcript, facts, self.tools.specs(), headers)
+        request = assemble(transcript, facts, self._offer(begun).specs(), headers)
         metrics.PROMPT_SIZE.labels(model.provider, model.model).observe(prompt_size(request))
         return provider, request
 

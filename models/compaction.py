@@ -18,8 +18,12 @@ BYTES_PER_TOKEN = 3
 
 
 class CompactionReason(StrEnum):
+    """Why history is to be compacted: a person asked for it; the context is full after a step that ended the
+    turn (`threshold`), or after one that asked for tools (`inline`); or the provider refused the prompt."""
+
     MANUAL = "manual"
     THRESHOLD = "threshold"
+    INLINE = "inline"
     OVERFLOW = "overflow"
 
     @property

@@ -51,6 +51,11 @@ class Settings(BaseSettings):
         description="A workflow continues as new beyond this many history events: a cold worker replays "
         "about 0.4 ms for each.",
     )
+    action_timeout_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        description="A client has this long to give the results of its tools, a person to approve a call.",
+    )
 
     # Worker process
     worker_metrics_host: str = "127.0.0.1"

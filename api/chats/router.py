@@ -14,6 +14,7 @@ from api.auth.principals import CurrentCaller
 from api.chats.labels import checked_labels
 from api.chats.schemas import CreateChat, EditChat
 from api.chats.search import parse_filter
+from api.chats.tools import checked_tools
 from api.commands import run_command
 from api.content import provisional_title, stored_content
 from api.errors import ApiError, invalid, not_found
@@ -85,7 +86,6 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
         (
             "workspace_id",
             "mcp_server_ids",
-            "unsafe_dynamic_tools",
             "plan_mode",
             "reasoning_effort",
             "orchestrator",
@@ -97,6 +97,7 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
         raise invalid(("model_config_id", "Must be the id of a model, or absent."))
     content = stored_content(body.content)
     labels = checked_labels(body.labels or {})
+    tools = checked_tools(body)
     prompts = [_DEPLOYMENT_PROMPT]
     if body.system_prompt and body.system_prompt.strip():
         prompts.append(body.system_prompt.strip())
@@ -107,6 +108,7 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
         client_type=body.client_type,
         labels=labels,
         system_prompts=prompts,
+        tools=tools,
         idempotency_key=key,
         request_hash=request_hash(body),
     )

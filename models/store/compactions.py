@@ -109,7 +109,7 @@ async def give_up(
         if not _is_current(bundle, begun):
             return bundle.state()
         match begun.reason:
-            case CompactionReason.THRESHOLD:
+            case CompactionReason.THRESHOLD | CompactionReason.INLINE:
                 fatal = None
             case CompactionReason.MANUAL:
                 fatal = failure if bundle.queued == 0 else None

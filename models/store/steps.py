@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func, null
 
 from models.chat_state import ChatState, ChatStatus, ToolCallRef
+from models.chat_tools import ChatTools
 from models.compaction import NEVER_PERCENT, CompactionReason
 from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
@@ -47,7 +48,8 @@ class ChatModel:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An attempt may run: its episode on the stream, its snapshot version, and whom it is for.
+    """An attempt may run: its episode on the stream, its snapshot version, whom it is for, and what the
+    chat says about its tools.
 
     `turn_started_at`: when the user's message entered history. `after_failure`: the attempt before this one
     ended with a failure of the provider, and was not lost.
@@ -59,6 +61,7 @@ class Begun:
     model: ChatModel
     turn_started_at: datetime
     after_failure: bool
+    tools: ChatTools
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ _BEGIN = (
         chats.c.owner_id,
         chats.c.turn_started_at,
         (chats.c.retry_state_version == chats.c.snapshot_version).label("after_failure"),
+        chats.c.tools,
         model_configs.c.id,
         model_configs.c.provider,
         model_configs.c.model,
@@ -149,9 +153,16 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
         )
         row = result.one_or_none()
         if row is not None:
-            history_version, attempt, version, owner_id, started_at, after_failure, *model, _ = row
-            episode = Episode(history_version, attempt)
-            return Begun(episode, version, owner_id, ChatModel(*model), started_at, after_failure)
+            history_version, attempt, version, owner_id, started_at, after_failure, tools, *model, _ = row
+            return Begun(
+                Episode(history_version, attempt),
+                version,
+                owner_id,
+                ChatModel(*model),
+                started_at,
+                after_failure,
+                ChatTools.model_validate(tools or {}),
+            )
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         return await _how_it_ended(bundle, call)
@@ -168,17 +179,19 @@ async def commit_step(
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         row = bundle.row
-        in_time = (row["turn"], row["step"]) == (call.turn, call.step - 1) and not bundle.state().at_rest
+        under_way = row["status"] in (ChatStatus.RUNNING, ChatStatus.INTERRUPTING)
+        in_time = (row["turn"], row["step"]) == (call.turn, call.step - 1) and under_way
         if not in_time:
             return await _how_it_ended(bundle, call)
         stopped = interrupted or row["status"] == ChatStatus.INTERRUPTING
         if answer.parts:
             bundle.add_messages([_assistant_row(answer)], turn=call.turn, step=call.step)
         bundle.add_messages(_synthetic_rows(answer, stopped=stopped), turn=call.turn, step=call.step)
-        open_calls = [] if stopped else [ref.model_dump() for ref in answer.calls]
+        open_calls = [] if stopped else [ref.stored() for ref in answer.calls]
         ended = not open_calls
         compacts = answer.compaction_due and not stopped
-        bundle.set(compaction_due=CompactionReason.THRESHOLD if compacts else None)
+        why = CompactionReason.THRESHOLD if ended else CompactionReason.INLINE
+        bundle.set(compaction_due=why if compacts else None)
         if ended and bundle.queued == 0 and not compacts:
             bundle.set(status=ChatStatus.WAITING)
         bundle.set(
@@ -247,15 +260,25 @@ async def note_failure(
 
 
 async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatState:
-    """Move the results of a step's tools from the ledger into history, all together, in call order."""
+    """Move the results of a step's tools from the ledger into history, all together, in call order.
+
+    Calls that wait for somebody outside stay open. The success of a stop-after tool ends the turn.
+    """
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, commit.chat_id)
         state = bundle.state()
-        if (state.turn, state.step) != (commit.turn, commit.step) or not state.open_calls:
+        ran = [call for call in state.open_calls if call.runnable]
+        if (state.turn, state.step) != (commit.turn, commit.step) or not ran:
             return state
-        rows = await results_for(bundle, state.open_calls, "The tool ended without a result.")
+        rows = await results_for(bundle, ran, lambda call: "The tool ended without a result.")
         bundle.add_messages(rows, turn=commit.turn, step=commit.step)
-        bundle.set(open_calls=[])
+        stop = any(
+            c.stop_after and not row.parts[0].get("is_error") for c, row in zip(ran, rows, strict=True)
+        )
+        waiting = [call.stored() for call in state.open_calls if not call.runnable]
+        bundle.set(open_calls=waiting, turn_ended=stop or bundle.row["turn_ended"])
+        if bundle.changes["turn_ended"] and not waiting and bundle.queued == 0:
+            bundle.set(status=ChatStatus.WAITING)
         return await bundle.close()
 
 

@@ -192,6 +192,8 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         "clearChat": "/api/v2/chats/{chat}/clear",
         "listMessages": "/api/v2/chats/{chat}/messages",
         "sendMessage": "/api/v2/chats/{chat}/messages",
+        "submitToolResults": "/api/v2/chats/{chat}/tool-results",
+        "decideApprovals": "/api/v2/chats/{chat}/approvals",
         "streamChat": "/api/v2/chats/{chat}/stream",
         "listCompactionThresholds": thresholds,
         "setCompactionThreshold": f"{thresholds}/{{model_config}}",

@@ -11,15 +11,19 @@ from models.store.bundle import ChatNotFoundError, read_state
 from models.store.tables import drafts
 from models.store.transcripts import read_transcript
 from models.store.transitions import QUEUE_LIMIT, commit_transition
-from models.turns import BusyBehavior, Commit, Verdict
-from tests.models.store.rows import ROWS, ChatRows
+from models.turns import BusyBehavior, Commit, Placement, Verdict
+from tests.models.store.rows import ROWS, THEIRS, ChatRows
 from workflows.chat.events import (
+    ActionNeeded,
+    ActionTimedOut,
     ArchivedSet,
+    CallsAnswered,
     CompactionRequested,
     ContextCleared,
     Event,
     InterruptAsked,
     MessageSent,
+    SteeringDue,
     StepStopped,
     TurnEnded,
 )
@@ -28,6 +32,7 @@ from workflows.chat.machine import MATRIX, IllegalTransition, allowed, decide
 EVENTS = [
     "send",
     "send_interrupt",
+    "send_steer",
     "interrupt",
     "archive",
     "unarchive",
@@ -35,7 +40,19 @@ EVENTS = [
     "clear",
     "turn_ended",
     "step_stopped",
+    "steering_due",
+    "action_needed",
+    "calls_answered",
+    "action_timed_out",
 ]
+
+
+PLAIN: dict[str, Event] = {
+    "compact": CompactionRequested(),
+    "clear": ContextCleared(),
+    "turn_ended": TurnEnded(),
+    "step_stopped": StepStopped(),
+}
 
 
 async def event_named(name: str, chat: ChatRows) -> Event:
@@ -44,24 +61,37 @@ async def event_named(name: str, chat: ChatRows) -> Event:
             return MessageSent(await chat.draft(), BusyBehavior.QUEUE)
         case "send_interrupt":
             return MessageSent(await chat.draft(), BusyBehavior.INTERRUPT)
+        case "send_steer":
+            return MessageSent(await chat.draft(), BusyBehavior.STEER)
+        case "steering_due":
+            return SteeringDue()
+        case "action_needed":
+            return ActionNeeded(300)
+        case "calls_answered":
+            results = [{"tool_call_id": "call_1", "output": "done", "is_error": False}]
+            return CallsAnswered(await chat.draft_of(results), Placement.RESULTS, turn=3, step=1)
+        case "action_timed_out":
+            return ActionTimedOut()
         case "interrupt":
             return InterruptAsked()
         case "archive" | "unarchive":
             return ArchivedSet(name == "archive")
-        case "compact":
-            return CompactionRequested()
-        case "clear":
-            return ContextCleared()
-        case "turn_ended":
-            return TurnEnded()
         case _:
-            return StepStopped()
+            return PLAIN[name]
+
+
+async def write_for(chat: ChatRows, name: StateName, event_name: str) -> None:
+    """A chat in this state, with what the event is about."""
+    if event_name == "action_needed":
+        await chat.write(name, calls=[THEIRS])
+    else:
+        await chat.write(name, open_calls=event_name != "steering_due", steering=event_name == "steering_due")
 
 
 @pytest.mark.parametrize("name", list(ROWS))
 @pytest.mark.parametrize("event_name", EVENTS)
 async def test_every_cell_on_real_rows(chat: ChatRows, name: StateName, event_name: str):
-    await chat.write(name)
+    await write_for(chat, name, event_name)
     if event_name in ("compact", "clear"):
         await chat.say("earlier", role="assistant")
     earlier = len(await chat.texts())
@@ -100,8 +130,10 @@ async def test_a_command_delivered_twice_is_applied_once(chat: ChatRows, event_n
         "step_stopped": StateName.I1,
         "compact": StateName.E1,
         "clear": StateName.E0,
+        "calls_answered": StateName.A1,
+        "action_timed_out": StateName.A1,
     }
-    await chat.write(name.get(event_name, StateName.R1))
+    await write_for(chat, name.get(event_name, StateName.R1), event_name)
     await chat.say("earlier", role="assistant")
     write = decide(await read_state(chat.engine, chat.chat), await event_named(event_name, chat))
     commit = Commit(chat_id=chat.chat, command_id="same", write=write)
@@ -110,7 +142,7 @@ async def test_a_command_delivered_twice_is_applied_once(chat: ChatRows, event_n
     second = await commit_transition(chat.engine, commit)
     assert (await chat.row(), await chat.texts(), await chat.waiting()) == (rows, texts, waiting)
     assert (second.verdict, second.state) == (Verdict.APPLIED, first.state)
-    if event_name.startswith("send"):
+    if event_name.startswith("send") or event_name == "calls_answered":
         assert (second.message_ids, second.queued_id) == (first.message_ids, first.queued_id)
 
 

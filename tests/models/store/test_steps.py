@@ -1,7 +1,6 @@
 """A step begins, ends, and ends again: what each leaves in the rows, and that it happens once."""
 
 import asyncio
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
@@ -246,7 +245,6 @@ async def test_results_enter_history_together_in_call_order_with_their_own_times
         part = {"type": "tool-result", "tool_call_id": ref.id, "tool_name": ref.name, "result": "now"}
         await tool_results.record_result(chat.engine, run, part)
         await tool_results.record_result(chat.engine, run, {**part, "result": "a second time"})
-        assert await tool_results.find_result(chat.engine, run)
     commit = ResultsCommit(chat_id=chat.chat, turn=3, step=2)
     state = await steps.commit_results(chat.engine, commit)
     assert await steps.commit_results(chat.engine, commit) == state
@@ -263,18 +261,6 @@ async def test_results_enter_history_together_in_call_order_with_their_own_times
     assert first.created_at > second.created_at
     assert [row.content[0]["result"] for row in (first, second)] == ["now", "now"]
     assert third.content[0]["is_error"] is True
-
-
-async def test_the_arguments_of_a_call_are_found_by_its_id(chat: ChatRows):
-    call = await begun(chat)
-    part = {"type": "tool-call", "tool_call_id": CALL.id, "tool_name": CALL.name, "args": {"zone": "UTC"}}
-    await steps.commit_step(chat.engine, call, Answer([part], [CALL], chat.model))
-    run = ToolRun(chat_id=chat.chat, turn=3, step=2, call=CALL)
-    assert await tool_results.read_arguments(chat.engine, run) == {"zone": "UTC"}
-    with pytest.raises(LookupError):
-        await tool_results.read_arguments(
-            chat.engine, run.model_copy(update={"call": ToolCallRef(id=str(uuid4()), name="x")})
-        )
 
 
 def test_a_state_at_rest_is_one_without_work():
