@@ -16,6 +16,7 @@ from models.store.messages import MessageRecord, QueuedRecord
 from models.store.views import ChatView, PendingCall
 from models.stream import EPISODE_MAX_BYTES, Episode, Preview
 
+_AT_REST = (ChatStatus.WAITING, ChatStatus.ERROR)
 _AT_WORK = (ChatStatus.RUNNING, ChatStatus.INTERRUPTING)
 
 
@@ -81,7 +82,9 @@ class Projection:
             if revision > self.history_version and (self.history_version > 0 or row.id > told_up_to)
         ]
         attempt_changed = view.generation_attempt not in (0, self.position.generation_attempt)
-        reset = history_changed or attempt_changed
+        # what a failed attempt has shown is in no row, and nothing will follow it
+        abandoned = view.status in _AT_REST and self.position.seq > 0
+        reset = history_changed or attempt_changed or abandoned
         if reset:
             self._begin_episode(Episode(view.history_version, view.generation_attempt))
         self.position = replace(self.position, message_id=view.last_message_id)
@@ -193,7 +196,8 @@ def joining_events(chat_id: UUID, view: ChatView, resume: Position, parts: list[
     fresh = Projection(chat_id)
     change = fresh.take_in(view, told_up_to=resume.message_id)
     episode = (view.history_version, view.generation_attempt)
-    seq = resume.seq if (resume.history_version, resume.generation_attempt) == episode else 0
+    goes_on = (resume.history_version, resume.generation_attempt) == episode and view.status not in _AT_REST
+    seq = resume.seq if goes_on else 0
     change = replace(
         change,
         start=replace(change.start, seq=seq),

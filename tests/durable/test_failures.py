@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from activities.providers.demo import script_block
+from activities.providers.demo import DemoModel, script_block
 from tests.durable.caller import Caller, Reader
 
 WORDS = "one two three four five six seven eight nine ten"
@@ -64,4 +64,17 @@ async def test_the_error_in_a_get_is_the_one_on_the_stream(caller: Caller, fault
     for reader in (live, late):
         await reader.until(lambda r: [event for event in r.seen if event["type"] == "error"])
         assert [event["error"] for event in reader.seen if event["type"] == "error"] == [stored]
-        assert reader.preview == ""
+        await reader.until(lambda r: r.preview == "")
+
+
+async def test_what_a_failed_attempt_has_shown_is_taken_back(caller: Caller, model: DemoModel):
+    fault = {"kind": "error_event", "after_pieces": 3, "error_type": "invalid_request_error", "message": "no"}
+    hold = {"name": "shown", "after_pieces": 3}
+    said = script_block({"text": WORDS, "pieces": 10, "hold": hold, "fault": [fault]})
+    chat = await caller.create(said)
+    reader = caller.read(chat)
+    await model.reached("shown")
+    await reader.until(lambda r: "two" in r.preview)
+    model.release("shown")
+    await reader.until(lambda r: r.status == "error" and r.preview == "")
+    await caller.agree(reader, chat, [said], [])
