@@ -77,8 +77,13 @@ class AnswerBuilder:
                 return None
 
     def calls_to_run(self, reason: FinishReason) -> list[ToolCallRef]:
-        """The calls the model waits for. With any other reason than `tool-calls` they are stored, not run."""
+        """The calls the model waits for. With any other reason than `tool-calls` they are stored, not run:
+        the last one may be cut off."""
         return self._calls() if reason is FinishReason.TOOL_CALLS else []
+
+    def has_output(self) -> bool:
+        """Whether there is anything to see or to run: reasoning alone is no answer."""
+        return any(not isinstance(b, _Reasoning) and b.part(None) is not None for b in self._in_order())
 
     def finished(self) -> Kept:
         """The whole answer."""

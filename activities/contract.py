@@ -9,7 +9,16 @@ from uuid import UUID
 from temporalio import activity
 
 from models.chat_state import ChatState
-from models.turns import Commit, ModelCall, Receipt, ResultsCommit, StepOutcome, ToolRun
+from models.turns import (
+    Commit,
+    Compaction,
+    ModelCall,
+    Receipt,
+    ResultsCommit,
+    StepOutcome,
+    ToolEnd,
+    ToolRun,
+)
 
 
 @activity.defn
@@ -37,6 +46,13 @@ async def call_model(call: ModelCall) -> StepOutcome:
 
 
 @activity.defn
-async def run_tool(run: ToolRun) -> None:
-    """Run one tool call and record its result in the ledger."""
+async def compact(compaction: Compaction) -> ChatState:
+    """Summarize the conversation and put the summary in its place."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def run_tool(run: ToolRun) -> ToolEnd:
+    """Run one tool call and record its result in the ledger. In a chat that is being interrupted: end what
+    an earlier attempt at it may have going on."""
     raise NotImplementedError

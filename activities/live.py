@@ -46,7 +46,7 @@ class LiveView:
         self._redis = redis
         self._quiet_until = 0.0
         self._streaming = 0
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: set[asyncio.Task[object]] = set()
 
     def wake(self, chat_id: UUID, snapshot_version: int) -> None:
         """Tell readers that the rows changed. Does not wait for Redis."""
@@ -55,6 +55,10 @@ class LiveView:
     def wake_committed(self, chat_id: UUID, snapshot_version: int) -> None:
         """The same after a step's commit: what was streamed is in the rows now and leaves the stream."""
         self._send(self._wake(chat_id, snapshot_version, keep=1))
+
+    def show(self, chat_id: UUID, preview: Preview) -> None:
+        """Show parts that are not in the rows yet. Does not wait for Redis."""
+        self._send(self.append(chat_id, preview))
 
     def stop(self, chat_id: UUID, turn: int, snapshot_version: int) -> None:
         """Order whoever streams this turn to stop, and wake readers. Does not wait for Redis."""
@@ -74,7 +78,7 @@ class LiveView:
             await asyncio.sleep(2 * _PAUSE_AFTER_FAILURE_SECONDS)
             await self.append(chat_id, WakeUp(snapshot_version))
 
-    def _send(self, sending: Coroutine[Any, Any, None]) -> None:
+    def _send(self, sending: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(sending)
         self._sending.add(task)  # the loop itself holds tasks only weakly
         task.add_done_callback(self._sending.discard)

@@ -7,10 +7,9 @@ the step is run again.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
@@ -21,15 +20,27 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities import metrics
 from activities.answer import AnswerBuilder
+from activities.context_limit import context_limit
 from activities.heartbeat import beating
+from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
-from activities.prompt.assemble import ModelFacts, assemble
-from activities.providers.failures import provider_failure
-from activities.providers.protocol import Finish, ModelCallError, ModelProvider, ModelRequest
+from activities.prompt.assemble import ModelFacts, assemble, prompt_size
+from activities.providers.failures import provider_failure, without_output
+from activities.providers.protocol import (
+    Finish,
+    FinishReason,
+    ModelCallError,
+    ModelEvent,
+    ModelProvider,
+    ModelRequest,
+)
 from activities.shielding import to_the_end
-from activities.stops import StopListener
+from activities.stops import StopListener, Stopped, unless_stopped
+from activities.tools.offer import Offer
 from activities.tools.registry import ToolRegistry
-from models.failures import Failure, FailureKind
+from models.chat_state import turn_is_over
+from models.compaction import is_due
+from models.failures import Failure, FailureKind, RetryLimits
 from models.store import steps
 from models.store.steps import Answer, Begun, RetryLater
 from models.store.transcripts import read_transcript
@@ -39,11 +50,6 @@ log = structlog.get_logger(__name__)
 
 _COMMIT_PATIENCE_SECONDS = 60.0
 _COMMIT_PAUSE_SECONDS = 0.25
-T = TypeVar("T")
-
-
-class _Stopped(Exception):
-    """The user stopped the turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,8 @@ class ModelCalls:
     stops: StopListener
     tools: ToolRegistry
     providers: Mapping[str, ModelProvider]
-    first_part_timeout_seconds: float
-    silence_timeout_seconds: float
+    patience: Patience
+    retry_limits: RetryLimits = RetryLimits()
 
     @activity.defn
     async def call_model(self, call: ModelCall) -> StepOutcome:
@@ -79,6 +85,8 @@ class ModelCalls:
                 step=call.step,
                 attempt=begun.episode.generation_attempt,
             )
+            if activity.info().attempt > 1 and not begun.after_failure:
+                metrics.RECOVERIES.labels(begun.model.provider, begun.model.model).inc()
             if begun.episode.generation_attempt > 1:
                 self.live.wake(call.chat_id, begun.snapshot_version)
             ending = await self._answer(call, begun, stop)
@@ -90,8 +98,8 @@ class ModelCalls:
         writer = self.live.open_episode(call.chat_id, begun.episode)
         started = time.monotonic()
         try:
-            finish = await _unless_stopped(self._stream(call, begun, builder, writer), stop)
-        except _Stopped:
+            finish = await unless_stopped(self._stream(call, begun, builder, writer), stop)
+        except Stopped:
             metrics.INTERRUPTS.labels(begun.model.provider, begun.model.model).inc()
             kept = builder.partial(_now())
             return _Ending(writer, Answer(kept.parts, kept.calls, begun.model.config_id), interrupted=True)
@@ -101,15 +109,22 @@ class ModelCalls:
         except BaseException:
             writer.abandon()
             raise
+        usage = _usage(finish, begun.model.context_limit)
+        kept, calls = builder.finished(), builder.calls_to_run(finish.reason)
         answer = Answer(
-            parts=builder.finished().parts,
-            calls=builder.calls_to_run(finish.reason),
+            parts=kept.parts,
+            calls=self._offer(begun).plan(calls),
+            not_run=() if calls else kept.calls,
             model_config_id=begun.model.config_id,
-            usage=finish.usage.stored(),
+            usage=usage,
             runtime_ms=round((time.monotonic() - started) * 1000),
             provider_response_id=finish.response_id,
+            compaction_due=is_due(usage, begun.model.compaction_threshold),
         )
         return _Ending(writer, answer)
+
+    def _offer(self, begun: Begun) -> Offer:
+        return Offer(self.tools, begun.tools)
 
     async def _conclude(self, call: ModelCall, begun: Begun, ending: "_Ending") -> StepOutcome:
         """Commit what came of it and wake the readers."""
@@ -119,6 +134,8 @@ class ModelCalls:
             outcome, _ = await asyncio.gather(self._commit(call, ending), ending.writer.close())
             if outcome.end is StepEnd.COMMITTED:
                 metrics.STEPS.labels(begun.model.provider, begun.model.model).inc()
+        if outcome.end is not StepEnd.SUPERSEDED and turn_is_over(outcome.state):
+            metrics.turn_over(begun.model.provider, begun.model.model, begun.turn_started_at, outcome.end)
         self.live.wake_committed(call.chat_id, outcome.state.snapshot_version)
         return outcome
 
@@ -165,7 +182,9 @@ class ModelCalls:
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
         facts = ModelFacts(model.model, model.max_output_tokens, model.thinking_budget_tokens)
         headers = {"X-Coder-Owner-Id": str(begun.owner_id), "X-Coder-Chat-Id": str(call.chat_id)}
-        return provider, assemble(transcript, facts, self.tools.specs(), headers)
+        request = assemble(transcript, facts, self._offer(begun).specs(), headers)
+        metrics.PROMPT_SIZE.labels(model.provider, model.model).observe(prompt_size(request))
+        return provider, request
 
     async def _read(
         self,
@@ -175,31 +194,25 @@ class ModelCalls:
         builder: AnswerBuilder,
         writer: EpisodeWriter,
     ) -> Finish:
-        loop = asyncio.get_running_loop()
-        opened = loop.time()
-        silent = True
-        try:
-            async with asyncio.timeout(self.first_part_timeout_seconds) as guard:
-                async with provider.stream(request) as events:
-                    async for event in events:
-                        guard.reschedule(loop.time() + self.silence_timeout_seconds)
-                        if silent:
-                            silent = False
-                            first_part = metrics.TIME_TO_FIRST_PART.labels(provider.label, request.model)
-                            first_part.observe(loop.time() - opened)
-                        part = builder.add(event)
-                        if part is not None:
-                            writer.add("assistant", part)
-        except TimeoutError as err:
-            raise ModelCallError(_silence(provider.label, silent)) from err
+        def take(event: ModelEvent) -> None:
+            part = builder.add(event)
+            if part is not None:
+                writer.add("assistant", part)
+
+        await listen(provider, request, self.patience, take)
         assert builder.finish is not None, "the protocol raises for a stream without its end"
+        if not builder.has_output():
+            _refuse_emptiness(builder.finish.reason, provider.label)
         return builder.finish
 
     async def _fail(self, call: ModelCall, begun: Begun, failure: Failure) -> StepOutcome:
-        """Rest in error, or note the failure and have Temporal try again later."""
+        """Rest in error, have history compacted, or have Temporal try again later."""
+        if failure.context_overflow:
+            threshold = begun.model.compaction_threshold
+            return await steps.note_overflow(self.engine, call, failure, threshold)
         if not failure.retryable:
             return await steps.fail_step(self.engine, call, failure)
-        noted = await steps.note_failure(self.engine, call, failure)
+        noted = await steps.note_failure(self.engine, call, failure, self.retry_limits)
         if isinstance(noted, StepOutcome):
             return noted
         metrics.STREAM_RETRIES.labels(begun.model.provider, begun.model.model, failure.kind).inc()
@@ -207,39 +220,25 @@ class ModelCalls:
         raise _try_again(failure, noted)
 
 
-async def _unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T:
-    """The result of `work`, unless the user stops it first.
+def _refuse_emptiness(reason: FinishReason, provider: str) -> None:
+    """An answer with nothing in it is one only if the model says that it meant to end there.
 
     Raises:
-        _Stopped: an order over Redis, or Temporal's cancellation on the user's behalf.
-        asyncio.CancelledError: any other cancellation.
+        ModelCallError: it did not.
     """
-    working = asyncio.ensure_future(work)
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise _Stopped
-        return working.result()
-    except asyncio.CancelledError as err:
-        details = activity.cancellation_details()
-        if details is None or not details.cancel_requested:
-            raise
-        raise _Stopped from err
-    finally:
-        stopping.cancel()
-        working.cancel()
-        # a cancellation that comes while the work winds down must not take the place of the cause found above
-        await to_the_end(_wound_down(working))
+    match reason:
+        case FinishReason.STOP | FinishReason.LENGTH:
+            return
+        case FinishReason.CONTENT_FILTER:
+            raise ModelCallError(provider_failure(FailureKind.CONTENT_FILTER, provider))
+        case FinishReason.TOOL_CALLS | FinishReason.UNKNOWN:
+            raise ModelCallError(without_output(provider, reason))
 
 
-async def _wound_down(task: asyncio.Future[Any]) -> None:
-    await asyncio.gather(task, return_exceptions=True)
-
-
-def _silence(provider: str, before_first_part: bool) -> Failure:
-    kind = FailureKind.STARTUP_TIMEOUT if before_first_part else FailureKind.STREAM_SILENCE_TIMEOUT
-    return provider_failure(kind, provider, retryable=True)
+def _usage(finish: Finish, configured_limit: int) -> dict[str, int]:
+    """Tokens of the call, and how many the model takes, in stored form."""
+    limit = context_limit(finish.metadata, configured_limit)
+    return finish.usage.stored() | ({} if limit is None else {"context_limit": limit})
 
 
 def _try_again(failure: Failure, noted: RetryLater) -> ApplicationError:

@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from api.actions.router import router as actions_router
 from api.auth.callers import CallerCache
 from api.auth.principals import TOKEN_SCHEMES
 from api.body_limit import BodyLimit
@@ -19,6 +20,7 @@ from api.health.router import router as health_router
 from api.messages.router import router as messages_router
 from api.middleware import RequestContext
 from api.openapi import describe_truthfully
+from api.preferences.router import router as preferences_router
 from api.services import Services
 from api.streaming.hub import StreamHub
 from api.streaming.router import router as streams_router
@@ -54,7 +56,14 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install_error_handlers(app)
     app.include_router(health_router)
-    for router in (chats_router, messages_router, streams_router, users_router):
+    for router in (
+        chats_router,
+        messages_router,
+        actions_router,
+        streams_router,
+        users_router,
+        preferences_router,
+    ):
         app.include_router(router, prefix="/api/v2", dependencies=TOKEN_SCHEMES)
         app.include_router(router, prefix="/api/experimental", include_in_schema=False)
     describe_truthfully(app)
@@ -78,6 +87,7 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         command_timeout_seconds=settings.command_timeout_seconds,
         idle_seconds=settings.idle_seconds,
         events_per_run=settings.events_per_run,
+        action_seconds=settings.action_timeout_seconds,
     )
     hub = StreamHub(
         engine, Tail(settings.redis_url, redis), poll_interval_seconds=settings.poll_interval_seconds

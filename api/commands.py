@@ -15,6 +15,18 @@ def rejection(error: CommandRejected) -> ApiError:
     return ApiError(409, "The chat is in no state for this.", error.reason)
 
 
+_NOTHING_TO_DO = {
+    Verdict.NOTHING_TO_COMPACT: (
+        "There is nothing to compact.",
+        "The model has said nothing since the conversation was compacted or cleared last.",
+    ),
+    Verdict.NOTHING_TO_CLEAR: (
+        "There is nothing to clear.",
+        "Nothing was said since the conversation was compacted or cleared last.",
+    ),
+}
+
+
 async def run_command(
     gateway: TemporalGateway,
     chat: ChatRecord,
@@ -37,6 +49,8 @@ async def run_command(
             "No worker has answered in time.",
             "The request may still be carried out. Look at the chat, then repeat it if need be.",
         ) from error
+    if receipt.verdict in _NOTHING_TO_DO:
+        raise ApiError(409, *_NOTHING_TO_DO[receipt.verdict])
     if receipt.verdict is not Verdict.APPLIED:
         raise ApiError(
             409, "The chat changed at the same time.", "Look at the chat, then repeat the request."

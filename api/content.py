@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field
+import orjson
+from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
 from api.errors import ApiError, invalid
 from models.parts import FileReferencePart, TextPart, dump_part
@@ -20,6 +21,18 @@ def _encodable(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_encodable)]
 """Text that can be stored and sent. JSON can spell code points that no encoding has."""
+
+
+def _storable(value: JsonValue) -> JsonValue:
+    try:
+        orjson.dumps(value)
+    except TypeError as error:
+        raise ValueError(f"cannot be stored as JSON: {error}") from error
+    return value
+
+
+Json = Annotated[JsonValue, AfterValidator(_storable)]
+"""Any JSON that can be stored and sent: text as above, numbers within 64 bits."""
 
 _LINE = Annotated[int, Field(ge=0, le=2**31 - 1)]
 

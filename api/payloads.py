@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import orjson
+
 from models.parts import public_part
 from models.store.chats import ChatRecord
 from models.store.messages import MessageRecord, QueuedRecord
+from models.store.views import PendingCall
 
 
 def chat_payload(chat: ChatRecord) -> dict[str, Any]:
@@ -56,6 +59,17 @@ def message_payload(message: MessageRecord) -> dict[str, Any]:
     if usage:
         payload["usage"] = usage
     return payload
+
+
+def pending_payload(pending: PendingCall) -> dict[str, Any]:
+    """A call in an `action_required` event. `action` tells what is awaited: the client's `result`, or an
+    `approval`."""
+    return {
+        "tool_call_id": pending.call.id,
+        "tool_name": pending.call.name,
+        "args": orjson.dumps(pending.args).decode(),
+        "action": "result" if pending.call.client else "approval",
+    }
 
 
 def queued_payload(message: QueuedRecord) -> dict[str, Any]:

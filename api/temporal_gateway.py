@@ -32,7 +32,7 @@ from models.store.chats import ChatRecord
 from models.turns import ChatStart, Receipt
 from runtime import metrics
 
-Command = Literal["send_message", "interrupt", "set_archived"]
+Command = Literal["send_message", "interrupt", "set_archived", "answer_calls", "compact", "clear"]
 
 _WORKFLOW = "ChatWorkflow"
 _START_TIMEOUT_SECONDS = 2.0
@@ -75,6 +75,7 @@ class TemporalGateway:
         command_timeout_seconds: How long a command may wait for a worker.
         idle_seconds: Given to workflows: rest this long, then complete.
         events_per_run: Given to workflows: continue as new beyond a history this long.
+        action_seconds: Given to workflows: how long a client or a person may take to act.
     """
 
     def __init__(
@@ -85,12 +86,14 @@ class TemporalGateway:
         command_timeout_seconds: float,
         idle_seconds: float,
         events_per_run: int,
+        action_seconds: float = 300.0,
     ) -> None:
         self._client = client
         self._task_queue = task_queue
         self._command_timeout_seconds = command_timeout_seconds
         self._idle_seconds = idle_seconds
         self._events_per_run = events_per_run
+        self._action_seconds = action_seconds
 
     async def start_chat(self, chat: ChatRecord) -> None:
         """Make sure that a chat's workflow runs; a running one is left alone.
@@ -200,6 +203,7 @@ class TemporalGateway:
             state=chat.state,
             idle_seconds=self._idle_seconds,
             events_per_run=self._events_per_run,
+            action_seconds=self._action_seconds,
         )
 
     def _start_options(self, chat: ChatRecord) -> dict[str, Any]:

@@ -1,14 +1,17 @@
 """A worker put together: connections, activities with what they need, Temporal's worker around them."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.compaction import Compactions
+from activities.listening import Patience
 from activities.live import LiveView
 from activities.model_call import ModelCalls
 from activities.providers.anthropic import AnthropicProvider
@@ -18,7 +21,9 @@ from activities.stops import StopListener
 from activities.tool_call import ToolCalls
 from activities.tools.builtin import builtin_tools
 from activities.tools.registry import ToolRegistry
+from activities.tools.tool import Tool
 from activities.transitions import Transitions
+from models.failures import RetryLimits
 from runtime.database import open_engine
 from runtime.redis import open_blocking_redis, open_redis
 from runtime.settings import Settings
@@ -31,8 +36,14 @@ _STOP_SILENCE_SECONDS = 30.0
 
 
 @asynccontextmanager
-async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[Worker]:
-    """A worker that polls until the block ends; then running steps get the grace period."""
+async def running_worker(
+    settings: Settings, client: Client, more_tools: Iterable[Tool[Any]] = ()
+) -> AsyncGenerator[Worker]:
+    """A worker that polls until the block ends; then running steps get the grace period.
+
+    Args:
+        more_tools: offered beside the built-in ones. All workers of a task queue must have the same.
+    """
     async with AsyncExitStack() as stack:
         engine = open_engine(settings.database_url, settings.database_pool_size)
         stack.push_async_callback(engine.dispose)
@@ -44,11 +55,16 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
 
-        live, stops, tools = LiveView(redis), StopListener(ears), ToolRegistry(builtin_tools())
+        live, stops, tools = (
+            LiveView(redis),
+            StopListener(ears),
+            ToolRegistry([*builtin_tools(), *more_tools]),
+        )
         stack.push_async_callback(live.drain)
         listening = asyncio.create_task(stops.run())
         stack.callback(listening.cancel)
 
+        patience = Patience(settings.first_part_timeout_seconds, settings.silence_timeout_seconds)
         rows = Transitions(engine, live)
         models = ModelCalls(
             engine,
@@ -56,8 +72,11 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
             stops,
             tools,
             providers,
-            settings.first_part_timeout_seconds,
-            settings.silence_timeout_seconds,
+            patience,
+            RetryLimits(settings.max_model_attempts, settings.retry_total_seconds),
+        )
+        compactions = Compactions(
+            engine, live, stops, tools, providers, patience, settings.compaction_timeout_seconds
         )
         worker = Worker(
             client,
@@ -68,7 +87,8 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
                 rows.commit_results,
                 rows.read_state,
                 models.call_model,
-                ToolCalls(engine, tools).run_tool,
+                compactions.compact,
+                ToolCalls(engine, live, stops, tools).run_tool,
             ],
             interceptors=[Reticence()],
             workflow_runner=workflow_runner(sandbox=settings.workflow_sandbox),

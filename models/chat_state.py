@@ -5,9 +5,13 @@ store returns it with every commit, and of two copies the one with the higher ve
 Names and meaning of the states: spec state-machine.md section 1.
 """
 
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+
+from models.compaction import CompactionReason
 
 
 class ChatStatus(StrEnum):
@@ -15,6 +19,7 @@ class ChatStatus(StrEnum):
     RUNNING = "running"
     ERROR = "error"
     INTERRUPTING = "interrupting"
+    REQUIRES_ACTION = "requires_action"
 
 
 class StateName(StrEnum):
@@ -27,6 +32,8 @@ class StateName(StrEnum):
     R1 = "R1"
     I0 = "I0"
     I1 = "I1"
+    A0 = "A0"
+    A1 = "A1"
     XW = "XW"
     XE0 = "XE0"
     XE1 = "XE1"
@@ -41,19 +48,49 @@ _NAMES = {
     (ChatStatus.RUNNING, True, False): StateName.R1,
     (ChatStatus.INTERRUPTING, False, False): StateName.I0,
     (ChatStatus.INTERRUPTING, True, False): StateName.I1,
+    (ChatStatus.REQUIRES_ACTION, False, False): StateName.A0,
+    (ChatStatus.REQUIRES_ACTION, True, False): StateName.A1,
     (ChatStatus.WAITING, False, True): StateName.XW,
     (ChatStatus.ERROR, False, True): StateName.XE0,
     (ChatStatus.ERROR, True, True): StateName.XE1,
 }
 
 
+class Approval(StrEnum):
+    """Whether a person must agree before a call runs."""
+
+    NOT_NEEDED = "not_needed"
+    PENDING = "pending"
+    GIVEN = "given"
+
+
 class ToolCallRef(BaseModel):
-    """A tool call without its content: enough to run it and to name it."""
+    """A tool call without its content: enough to name it and to decide what is to be done about it.
+
+    Attributes:
+        client: the client that declared the tool runs it, and posts the result.
+        approval: a pending one holds the call up.
+        stop_after: its success ends the turn.
+        timeout_seconds: longest run of the tool.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     name: str
+    client: bool = False
+    approval: Approval = Approval.NOT_NEEDED
+    stop_after: bool = False
+    timeout_seconds: float = 60.0
+
+    @property
+    def runnable(self) -> bool:
+        """A worker can run it now; else somebody outside has to act first."""
+        return not self.client and self.approval is not Approval.PENDING
+
+    def stored(self) -> dict[str, Any]:
+        """The form kept on the chat's row: what is as usual is left out."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
 
 class ChatState(BaseModel):
@@ -63,10 +100,13 @@ class ChatState(BaseModel):
         status: the stored status.
         archived: whether the chat is archived.
         queued: number of messages waiting in the queue.
+        steering: how many of those are to join the running turn before its next step.
         turn: number of the current or last turn, from 1; a user message entering history starts one.
         step: number of steps of that turn committed so far; the next model call is `step + 1`.
         open_calls: calls of the last committed step that have no committed result yet.
         turn_ended: the last committed step asked for nothing more, so the turn only waits to be finished.
+        compaction: why history is to be compacted before the chat goes on, None if it is not.
+        action_deadline: until when somebody outside may act on the open calls (status `requires_action`).
         snapshot_version: counts committed transitions of the chat.
     """
 
@@ -75,10 +115,13 @@ class ChatState(BaseModel):
     status: ChatStatus
     archived: bool = False
     queued: int = 0
+    steering: int = 0
     turn: int = 1
     step: int = 0
     open_calls: tuple[ToolCallRef, ...] = ()
     turn_ended: bool = False
+    compaction: CompactionReason | None = None
+    action_deadline: datetime | None = None
     snapshot_version: int = 1
 
     @property
@@ -95,4 +138,10 @@ class ChatState(BaseModel):
     @property
     def at_rest(self) -> bool:
         """Nothing is to be done until the next command."""
-        return self.status not in (ChatStatus.RUNNING, ChatStatus.INTERRUPTING)
+        return self.status in (ChatStatus.WAITING, ChatStatus.ERROR)
+
+
+def turn_is_over(state: ChatState) -> bool:
+    """Whether nothing more is done for the turn, but to take up the next message."""
+    ended = state.turn_ended and state.compaction is None and not state.open_calls
+    return ended or state.status is ChatStatus.ERROR

@@ -1,5 +1,6 @@
 """One neutral description of what went wrong with a model call (spec chat-loop.md 2.1, 2.2)."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -25,6 +26,7 @@ class Failure(BaseModel):
 
     `message` is for people and names the provider by its display name, never a status code. `detail` is
     the provider's own explanation, safe to show. `retry_after_seconds` is what the provider asked for.
+    `context_overflow`: the prompt is longer than the model takes, so a shorter one may fare better.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,14 +38,28 @@ class Failure(BaseModel):
     retryable: bool = False
     status_code: int | None = None
     retry_after_seconds: float | None = None
+    context_overflow: bool = False
 
     def as_chat_error(self) -> dict[str, str | bool | int]:
         """The client's `ChatError`: what the stream's `error` event and `last_error` carry alike."""
-        return self.model_dump(mode="json", exclude_none=True, exclude={"retry_after_seconds"})
+        return self.model_dump(mode="json", exclude_none=True, exclude=_NOT_FOR_CLIENTS)
 
 
-MAX_PROVIDER_ATTEMPTS = 25
-"""Model calls that may fail in a row within one step before the chat rests in `error`."""
+_NOT_FOR_CLIENTS = {"retry_after_seconds", "context_overflow"}
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLimits:
+    """When to give up on a step whose model calls fail one after the other.
+
+    Attributes:
+        attempts: calls that may fail in a row.
+        total_seconds: time that may pass between the first failure and the begin of the last attempt.
+    """
+
+    attempts: int = 25
+    total_seconds: float = 1800.0
+
 
 MAX_RETRY_DELAY_SECONDS = 60.0
 

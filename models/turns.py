@@ -16,10 +16,12 @@ class _Small(BaseModel):
 
 
 class BusyBehavior(StrEnum):
-    """What a message does when it meets a running turn."""
+    """What a message does when it meets a running turn: wait for its end, stop it, or join it before its
+    next model call."""
 
     QUEUE = "queue"
     INTERRUPT = "interrupt"
+    STEER = "steer"
 
 
 class CallsClosedBy(StrEnum):
@@ -28,39 +30,63 @@ class CallsClosedBy(StrEnum):
     NEW_MESSAGE = "new_message"
     INTERRUPT = "interrupt"
     PROMOTION = "promotion"
+    CONTEXT_CHANGE = "context_change"
+    TIMEOUT = "timeout"
 
 
 class Placement(StrEnum):
+    """Where the content of a draft goes. Results and approvals answer open calls."""
+
     HISTORY = "history"
     QUEUE = "queue"
+    RESULTS = "results"
+    APPROVALS = "approvals"
 
 
 class Write(_Small):
     """What one transition does to the rows of a chat, in one transaction.
 
     The state machine decides it, the store carries it out. It applies only while the row is still in the
-    state the decision was based on (`expect`, `expect_turn`); otherwise nothing is written and the
-    receipt brings the newer state, so that the decision can be made again.
+    state the decision was based on (`expect`, `expect_turn`, and `expect_step` where that matters); otherwise
+    nothing is written and the receipt brings the newer state, so that the decision can be made again.
 
     Attributes:
-        draft: the stored message this transition places, and `place` where it goes.
+        draft: the stored content this transition places, and `place` where it goes.
+        steers: the message joins the running turn.
+        place_steering: move the queued messages that steer into history, within the running turn.
         promote_head: move the oldest queued message into history.
         close_calls: give outstanding tool calls a result of this reason before a user message enters.
         clear_error: forget `last_error`.
+        request_compaction: have the conversation summarized, then rest.
+        clear_context: let the next prompt begin behind this write.
+        keep_compaction: a compaction that is due stays due; any other write forgets it.
         stop_turn: tell the worker that streams this turn to stop, once the write is committed.
+        action_seconds: how long somebody outside may take to act, from now.
     """
 
     expect: StateName
     expect_turn: int
+    expect_step: int | None = None
     status: ChatStatus
     archived: bool = False
     turn: int
     draft: UUID | None = None
     place: Placement | None = None
+    steers: bool = False
+    place_steering: bool = False
     promote_head: bool = False
     close_calls: CallsClosedBy | None = None
     clear_error: bool = False
+    request_compaction: bool = False
+    clear_context: bool = False
+    keep_compaction: bool = False
     stop_turn: bool = False
+    action_seconds: float | None = None
+
+    @property
+    def answers(self) -> Placement | None:
+        """What kind of answers to open calls the draft holds, if it holds any."""
+        return self.place if self.place in (Placement.RESULTS, Placement.APPROVALS) else None
 
 
 class Commit(_Small):
@@ -76,6 +102,9 @@ class Verdict(StrEnum):
     STALE = "stale"
     WITHDRAWN = "withdrawn"
     QUEUE_FULL = "queue_full"
+    NOTHING_TO_COMPACT = "nothing_to_compact"
+    NOTHING_TO_CLEAR = "nothing_to_clear"
+    OTHER_CALLS = "other_calls"
 
 
 class Receipt(_Small):
@@ -108,6 +137,7 @@ class StepEnd(StrEnum):
     COMMITTED = "committed"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
+    OVERFLOWED = "overflowed"
     SUPERSEDED = "superseded"
 
 
@@ -127,6 +157,22 @@ class ToolRun(_Small):
     call: ToolCallRef
 
 
+class Compaction(_Small):
+    """Replace what the model has seen so far by a summary. `step` is the last one committed."""
+
+    chat_id: UUID
+    turn: int
+    step: int
+
+
+class ToolEnd(StrEnum):
+    """How a tool call ended: with a result in the ledger, stopped by the user, or needless."""
+
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    SUPERSEDED = "superseded"
+
+
 class ResultsCommit(_Small):
     """Move the results of a step's tools from the ledger into history, in call order."""
 
@@ -143,6 +189,7 @@ class ChatStart(_Small):
         state: copy of the row; stale copies are caught by the first write.
         idle_seconds: rest this long without a command, then complete.
         events_per_run: continue as new between steps once the history is longer than this.
+        action_seconds: how long a client or a person may take over a call that waits for them.
     """
 
     version: int = 1
@@ -150,6 +197,7 @@ class ChatStart(_Small):
     state: ChatState
     idle_seconds: float = 60.0
     events_per_run: int = 1000
+    action_seconds: float = 300.0
 
 
 class SendMessage(_Small):
@@ -157,6 +205,16 @@ class SendMessage(_Small):
 
     draft_id: UUID
     busy_behavior: BusyBehavior = BusyBehavior.QUEUE
+
+
+class AnswerCalls(_Small):
+    """Argument of the `answer_calls` update: results or approvals, waiting in Postgres as a draft, for calls
+    of this step."""
+
+    draft_id: UUID
+    place: Placement
+    turn: int
+    step: int
 
 
 class SetArchived(_Small):

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         description="A workflow continues as new beyond this many history events: a cold worker replays "
         "about 0.4 ms for each.",
     )
+    action_timeout_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        description="A client has this long to give the results of its tools, a person to approve a call.",
+    )
 
     # Worker process
     worker_metrics_host: str = "127.0.0.1"
@@ -81,6 +86,15 @@ class Settings(BaseSettings):
     )
     silence_timeout_seconds: float = Field(
         default=600.0, description="The same between two parts of an answer."
+    )
+    compaction_timeout_seconds: float = Field(
+        default=90.0, description="A summary that takes longer is given up; the chat goes on without it."
+    )
+    max_model_attempts: int = Field(
+        default=25, ge=1, description="Model calls that may fail in a row before the chat rests in `error`."
+    )
+    retry_total_seconds: float = Field(
+        default=1800.0, description="Failing calls of one step are not begun anew after this long."
     )
 
     # Process

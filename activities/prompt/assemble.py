@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from activities.providers.protocol import ModelRequest, PromptMessage, ToolSpec
 from models.parts import ToolResultPart, dump_part
 from models.store.transcripts import TranscriptMessage
@@ -15,6 +17,9 @@ from models.store.transcripts import TranscriptMessage
 DEFAULT_MAX_OUTPUT_TOKENS = 32_000
 
 NOT_RUN = "This tool call was not run, so it has no result. Call the tool again if you still need it."
+
+_WITH_DATA = ("text", "args", "result", "content", "data")
+"""Fields of a part whose size depends on what was said."""
 
 StoredPart = dict[str, Any]
 
@@ -60,6 +65,18 @@ def assemble(
         thinking_budget_tokens=model.thinking_budget_tokens,
         headers=dict(headers or {}),
     )
+
+
+def prompt_size(request: ModelRequest) -> int:
+    """Bytes of text and data in all parts of a request, without the layout around them."""
+    parts = (part for message in request.messages for part in message.parts)
+    return sum(map(_bytes_in, request.system)) + sum(
+        _bytes_in(part[name]) for part in parts for name in _WITH_DATA if part.get(name)
+    )
+
+
+def _bytes_in(data: Any) -> int:
+    return len(data.encode(errors="replace") if isinstance(data, str) else orjson.dumps(data))
 
 
 def _system_text(parts: Iterable[StoredPart]) -> str:

@@ -56,6 +56,11 @@ _TERMINAL_MESSAGES = {
 }
 _UNEXPECTED = "{name} returned an unexpected error."
 _UNKNOWN = "The chat request to {name} failed unexpectedly."
+TOO_LONG = (
+    "{name} refused the conversation for its length. Compact or clear the chat, or choose a model that takes "
+    "more, then send the message again."
+)
+WITHOUT_OUTPUT = "{name} ended its answer without output."
 ENDED_EARLY = "{name} ended its answer before it was complete."
 
 
@@ -71,6 +76,7 @@ class Signal:
         detail: the provider's own explanation of the error, from a structured answer.
         raw_detail: an explanation from anywhere else; shown only if it looks harmless.
         retry_after_seconds: how long the provider asked us to wait.
+        should_retry: what the provider itself says about another attempt, if it does.
     """
 
     provider: str
@@ -80,6 +86,7 @@ class Signal:
     detail: str | None = None
     raw_detail: str | None = None
     retry_after_seconds: float | None = None
+    should_retry: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +125,29 @@ CONFIG_TEXT = _any_of(
     "model_not_found",
     "unsupported model",
     "context length exceeded",
+    "context_length_exceeded",
     "context_exceeded",
     "maximum context length",
     "malformed config",
 )
+
+OVERFLOW_TEXT = _any_of(
+    "context length exceeded",
+    "context_length_exceeded",
+    "context_exceeded",
+    "maximum context length",
+    "context window",
+    "exceeds? (the )?context limit",
+    "(prompt|input|request|conversation) is too long",
+)
+"""Refusals of a prompt for its length, where a shorter one may be taken."""
+
+REQUEST_TOO_LARGE = 413
+
+_FOR_PEOPLE_TO_MEND = frozenset(
+    {FailureKind.AUTH, FailureKind.CONFIG, FailureKind.USAGE_LIMIT, FailureKind.PROVIDER_DISABLED}
+)
+"""Kinds that no other attempt will cure, whatever a provider says of it."""
 
 RULES: tuple[Rule, ...] = (
     Rule(FailureKind.GENERIC, False, pattern=_any_of("(chat|request|operation) interrupted")),
@@ -149,6 +175,7 @@ RULES: tuple[Rule, ...] = (
         _any_of("rate[ _-]limit", "too many requests"),
         unless_config=True,
     ),
+    Rule(FailureKind.TIMEOUT, False, pattern=_any_of("deadline exceeded"), unless_config=True),
     Rule(
         FailureKind.TIMEOUT,
         True,
@@ -186,6 +213,9 @@ def classify(signal: Signal, own_rules: Sequence[Rule] = ()) -> Failure:
             break
     else:
         kind, retryable = FailureKind.GENERIC, False
+    if signal.should_retry is not None and kind not in _FOR_PEOPLE_TO_MEND:
+        retryable = signal.should_retry
+    too_long = status == REQUEST_TOO_LARGE or OVERFLOW_TEXT.search(text) is not None
     return provider_failure(
         kind,
         signal.provider,
@@ -193,6 +223,7 @@ def classify(signal: Signal, own_rules: Sequence[Rule] = ()) -> Failure:
         status_code=status,
         detail=_detail(signal, kind),
         retry_after_seconds=signal.retry_after_seconds,
+        context_overflow=kind is FailureKind.CONFIG and too_long,
     )
 
 
@@ -204,16 +235,33 @@ def provider_failure(
     status_code: int | None = None,
     detail: str | None = None,
     retry_after_seconds: float | None = None,
+    context_overflow: bool = False,
 ) -> Failure:
     """A failure of a known kind, worded for people. `detail` must be fit to be shown."""
     return Failure(
         kind=kind,
-        message=message_for(kind, provider, retryable=retryable, status_code=status_code),
+        message=(
+            _named(TOO_LONG, provider)
+            if context_overflow
+            else message_for(kind, provider, retryable=retryable, status_code=status_code)
+        ),
         detail=detail,
         provider=provider,
         retryable=retryable,
         status_code=status_code,
         retry_after_seconds=retry_after_seconds,
+        context_overflow=context_overflow,
+    )
+
+
+def without_output(provider: str, finish_reason: str) -> Failure:
+    """The answer is whole and holds nothing, though the model did not mean to stop: it is asked again."""
+    return Failure(
+        kind=FailureKind.GENERIC,
+        message=_named(WITHOUT_OUTPUT, provider),
+        detail=f"The answer ended with the reason {finish_reason!r}.",
+        provider=provider,
+        retryable=True,
     )
 
 
@@ -294,6 +342,11 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     if seconds is None or not 0 < seconds < float("inf"):
         return None
     return min(seconds, MAX_RETRY_AFTER_SECONDS)
+
+
+def should_retry(headers: Mapping[str, str]) -> bool | None:
+    """What the header `x-should-retry` says, None when it says nothing that can be understood."""
+    return {"true": True, "false": False}.get((headers.get("x-should-retry") or "").strip().lower())
 
 
 def _number(value: str | None) -> float | None:

@@ -5,7 +5,7 @@ Blocks are numbered in the order the vendor opened them; events of several block
 """
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -33,7 +33,8 @@ class PromptMessage:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One model call. `headers` identify chat and owner to gateways on the way."""
+    """One model call. `headers` identify chat and owner to gateways on the way. Tools are sent also where
+    `may_call_tools` is off, because the vendor's cache knows the prompt with them."""
 
     model: str
     system: Sequence[str]
@@ -41,6 +42,7 @@ class ModelRequest:
     tools: Sequence[ToolSpec]
     max_output_tokens: int
     thinking_budget_tokens: int | None = None
+    may_call_tools: bool = True
     headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -123,11 +125,15 @@ class BlockEnd:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The terminal event: the answer is whole. A stream without it raises."""
+    """The terminal event: the answer is whole. A stream without it raises.
+
+    `metadata` is what the vendor says about the call as a whole, in its own form.
+    """
 
     reason: FinishReason
     usage: Usage
     response_id: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
 
 
 ModelEvent = (

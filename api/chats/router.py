@@ -14,6 +14,7 @@ from api.auth.principals import CurrentCaller
 from api.chats.labels import checked_labels
 from api.chats.schemas import CreateChat, EditChat
 from api.chats.search import parse_filter
+from api.chats.tools import checked_tools
 from api.commands import run_command
 from api.content import provisional_title, stored_content
 from api.errors import ApiError, invalid, not_found
@@ -30,7 +31,7 @@ from api.requests import (
 )
 from api.schemas import Chat, errors
 from api.services import Services, services_of
-from api.temporal_gateway import Unavailable
+from api.temporal_gateway import Command, Unavailable
 from models.store import chats
 from models.store.accounts import Caller
 from models.store.chats import ChatRecord, NewChat
@@ -85,7 +86,6 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
         (
             "workspace_id",
             "mcp_server_ids",
-            "unsafe_dynamic_tools",
             "plan_mode",
             "reasoning_effort",
             "orchestrator",
@@ -97,6 +97,7 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
         raise invalid(("model_config_id", "Must be the id of a model, or absent."))
     content = stored_content(body.content)
     labels = checked_labels(body.labels or {})
+    tools = checked_tools(body)
     prompts = [_DEPLOYMENT_PROMPT]
     if body.system_prompt and body.system_prompt.strip():
         prompts.append(body.system_prompt.strip())
@@ -107,6 +108,7 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
         client_type=body.client_type,
         labels=labels,
         system_prompts=prompts,
+        tools=tools,
         idempotency_key=key,
         request_hash=request_hash(body),
     )
@@ -190,9 +192,43 @@ async def interrupt_chat(
     request: Request, chat: CurrentChat, caller: CurrentCaller, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Stop the running turn. What the model has said so far is kept; it appears as a message shortly."""
+    return await _changed_by(request, chat, caller, "interrupt", checked_key(idempotency_key))
+
+
+@router.post(
+    "/chats/{chat}/compact",
+    operation_id="compactChat",
+    responses={200: {"model": Chat}, **errors(400, 404, 409, 503)},
+)
+async def compact_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -> Response:
+    """Have the conversation summarized, so that the model reads the summary in its place. The chat runs
+    until the summary is written; all messages stay to be read."""
+    _refuse_archived(chat)
+    return await _changed_by(request, chat, caller, "compact")
+
+
+@router.post(
+    "/chats/{chat}/clear",
+    operation_id="clearChat",
+    responses={200: {"model": Chat}, **errors(400, 404, 409, 503)},
+)
+async def clear_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -> Response:
+    """Let the model forget the conversation so far. All messages stay to be read."""
+    _refuse_archived(chat)
+    return await _changed_by(request, chat, caller, "clear")
+
+
+def _refuse_archived(chat: ChatRecord) -> None:
+    if chat.state.archived:
+        raise ApiError(400, "The chat is archived.", "Unarchive it first.")
+
+
+async def _changed_by(
+    request: Request, chat: ChatRecord, caller: Caller, command: Command, key: str | None = None
+) -> Response:
+    """Run a command without an argument; the chat as the command left it."""
     services = services_of(request)
-    update_id = f"interrupt:{checked_key(idempotency_key) or uuid4()}"
-    receipt = await run_command(services.gateway, chat, "interrupt", update_id=update_id)
+    receipt = await run_command(services.gateway, chat, command, update_id=f"{command}:{key or uuid4()}")
     now = await chats.find_chat(services.engine, caller, chat.id)
     if now is None:
         raise not_found("chat")

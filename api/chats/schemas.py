@@ -1,13 +1,30 @@
 """What the chat routes take."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from api.content import InputPart, Text
+from api.content import InputPart, Json, Text
 
 _NOT_YET: Any = Field(default=None, description="Not available in this version.")
+
+MAX_TOOLS = 250
+
+ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$", examples=["open_page"])]
+"""What every provider takes as the name of a tool."""
+
+
+class DynamicToolInput(BaseModel):
+    """A tool of the client. `inputSchema`, as MCP writes it, is understood, too."""
+
+    name: ToolName
+    description: Text = Field(default="", max_length=20_000)
+    input_schema: dict[str, Json] = Field(
+        default_factory=dict[str, Json],
+        validation_alias=AliasChoices("input_schema", "inputSchema"),
+        description="JSON schema of an object.",
+    )
 
 
 class CreateChat(BaseModel):
@@ -33,7 +50,16 @@ class CreateChat(BaseModel):
     client_type: Literal["ui", "api"] = "api"
     workspace_id: UUID | None = _NOT_YET
     mcp_server_ids: list[UUID] | None = _NOT_YET
-    unsafe_dynamic_tools: list[dict[str, Any]] | None = _NOT_YET
+    unsafe_dynamic_tools: list[DynamicToolInput] | None = Field(
+        default=None,
+        max_length=MAX_TOOLS,
+        description="Tools that the client runs: the chat waits for its results.",
+    )
+    approval_required_tools: list[ToolName] | None = Field(
+        default=None,
+        max_length=MAX_TOOLS,
+        description="Tools of the deployment whose calls wait for approval in this chat.",
+    )
     plan_mode: str | None = _NOT_YET
     reasoning_effort: str | None = _NOT_YET
     orchestrator: bool | None = _NOT_YET

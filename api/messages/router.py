@@ -21,7 +21,7 @@ from api.services import Services, services_of
 from models.store import drafts, messages
 from models.store.accounts import Caller
 from models.store.chats import ChatRecord
-from models.turns import BusyBehavior
+from models.turns import BusyBehavior, SendMessage
 
 router = APIRouter(tags=["messages"])
 
@@ -88,7 +88,8 @@ async def send_message(
     )
     if draft.request_hash != hashed:
         raise key_reused()
-    answer = await deliver(services, chat, draft, BusyBehavior(body.busy_behavior))
+    command = SendMessage(draft_id=draft.id, busy_behavior=BusyBehavior(body.busy_behavior))
+    answer = await deliver(services, chat, draft, "send_message", command)
     return json_answer(await sent_payload(services, chat, draft, content, answer))
 
 

@@ -20,8 +20,10 @@ class SendChatMessage(BaseModel):
 
     content: list[InputPart]
     model_config_id: UUID | None = Field(default=None, description="Absent: the one used last.")
-    busy_behavior: Literal["queue", "interrupt"] = Field(
-        default="queue", description="What to do when a turn is running: wait for its end, or stop it."
+    busy_behavior: Literal["queue", "interrupt", "steer"] = Field(
+        default="queue",
+        description="What to do when a turn is running: wait for its end, stop it, or join it before its "
+        "next model call, with its tools left alone.",
     )
     reasoning_effort: str | None = _NOT_YET
     mcp_server_ids: list[UUID] | None = _NOT_YET

@@ -6,19 +6,23 @@ the same key finds out which.
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from api.commands import rejection
 from api.errors import ApiError, unavailable
 from api.payloads import message_payload, queued_payload
 from api.services import Services
-from api.temporal_gateway import CommandRejected, Unavailable
+from api.temporal_gateway import Command, CommandRejected, Unavailable
 from models.store import drafts, messages
 from models.store.chats import ChatRecord
 from models.store.drafts import Answer, Draft
 from models.store.messages import QueuedRecord
-from models.turns import BusyBehavior, SendMessage, Verdict
+from models.turns import Verdict
 
 
-async def deliver(services: Services, chat: ChatRecord, draft: Draft, busy: BusyBehavior) -> Answer:
+async def deliver(
+    services: Services, chat: ChatRecord, draft: Draft, name: Command, command: BaseModel
+) -> Answer:
     """See to it that a draft is placed, now or by an earlier delivery.
 
     Raises:
@@ -29,8 +33,8 @@ async def deliver(services: Services, chat: ChatRecord, draft: Draft, busy: Busy
     try:
         receipt = await services.gateway.command(
             chat,
-            "send_message",
-            SendMessage(draft_id=draft.id, busy_behavior=busy),
+            name,
+            command,
             update_id=f"{draft.id}:{draft.delivery}",
         )
     except CommandRejected as error:
@@ -47,7 +51,10 @@ async def deliver(services: Services, chat: ChatRecord, draft: Draft, busy: Busy
                 "Wait until a queued message has been answered, then repeat the request.",
             )
             return await _answer_or(services, draft, full)
-        case Verdict.WITHDRAWN | Verdict.STALE:
+        case Verdict.OTHER_CALLS:
+            other = ApiError(409, "The chat waits for answers to other calls now.", "Look at the chat.")
+            return await _answer_or(services, draft, other)
+        case _:
             return await _answer_or(services, draft, _not_taken())
 
 
@@ -63,7 +70,7 @@ async def _answer_or(services: Services, draft: Draft, error: ApiError) -> Answe
 
 def _not_taken() -> ApiError:
     return unavailable(
-        "No worker has taken the message in time.",
+        "No worker has taken this in time.",
         "It was not added to the chat. Repeat the request, with the same Idempotency-Key if it had one.",
     )
 

@@ -9,13 +9,14 @@ from uuid import UUID
 
 import orjson
 
-from api.payloads import message_payload, queued_payload
+from api.payloads import message_payload, pending_payload, queued_payload
 from api.streaming.events import Event, Position, event
 from models.chat_state import ChatStatus
 from models.store.messages import MessageRecord, QueuedRecord
-from models.store.views import ChatView
+from models.store.views import ChatView, PendingCall
 from models.stream import EPISODE_MAX_BYTES, Episode, Preview
 
+_AT_REST = (ChatStatus.WAITING, ChatStatus.ERROR)
 _AT_WORK = (ChatStatus.RUNNING, ChatStatus.INTERRUPTING)
 
 
@@ -29,6 +30,7 @@ class Change:
     queue: list[QueuedRecord] | None
     status: ChatStatus | None
     error: dict[str, Any] | None
+    pending_calls: list[PendingCall]
     retry: dict[str, Any] | None
     preview_reset: bool
 
@@ -55,6 +57,7 @@ class Projection:
         self._retry_state_version = 0
         self._status: ChatStatus | None = None
         self._error_told_at = -1
+        self._calls_told: tuple[int, tuple[str, ...]] = (-1, ())
         self._part_bytes = 0
 
     @property
@@ -79,7 +82,9 @@ class Projection:
             if revision > self.history_version and (self.history_version > 0 or row.id > told_up_to)
         ]
         attempt_changed = view.generation_attempt not in (0, self.position.generation_attempt)
-        reset = history_changed or attempt_changed
+        # what a failed attempt has shown is in no row, and nothing will follow it
+        abandoned = view.status in _AT_REST and self.position.seq > 0
+        reset = history_changed or attempt_changed or abandoned
         if reset:
             self._begin_episode(Episode(view.history_version, view.generation_attempt))
         self.position = replace(self.position, message_id=view.last_message_id)
@@ -87,6 +92,9 @@ class Projection:
         if view.status is ChatStatus.ERROR and self._error_told_at != view.history_version:
             self._error_told_at = view.history_version
             error = view.last_error
+        calls = (view.history_version, tuple(pending.call.id for pending in view.pending_calls))
+        asks = bool(view.pending_calls) and calls != self._calls_told
+        self._calls_told = calls
         change = Change(
             start=replace(self.position, message_id=start.message_id),
             end=self.position,
@@ -94,6 +102,7 @@ class Projection:
             queue=view.queue if view.queue_version > self.queue_version else None,
             status=view.status if view.status is not self._status else None,
             error=error,
+            pending_calls=view.pending_calls if asks else [],
             retry=view.retry_state if view.retry_state_version > self._retry_state_version else None,
             preview_reset=reset,
         )
@@ -166,6 +175,9 @@ def change_events(chat_id: UUID, change: Change) -> list[Event]:
         events.append(event("status", chat_id, end, {"status": {"status": change.status}}))
     if change.error is not None:
         events.append(event("error", chat_id, end, {"error": change.error}))
+    if change.pending_calls:
+        calls = [pending_payload(pending) for pending in change.pending_calls]
+        events.append(event("action_required", chat_id, end, {"action_required": {"tool_calls": calls}}))
     if change.retry is not None:
         events.append(event("retry", chat_id, end, {"retry": change.retry}))
     if change.preview_reset:
@@ -184,7 +196,8 @@ def joining_events(chat_id: UUID, view: ChatView, resume: Position, parts: list[
     fresh = Projection(chat_id)
     change = fresh.take_in(view, told_up_to=resume.message_id)
     episode = (view.history_version, view.generation_attempt)
-    seq = resume.seq if (resume.history_version, resume.generation_attempt) == episode else 0
+    goes_on = (resume.history_version, resume.generation_attempt) == episode and view.status not in _AT_REST
+    seq = resume.seq if goes_on else 0
     change = replace(
         change,
         start=replace(change.start, seq=seq),

@@ -4,7 +4,7 @@ All counter rules of spec state-machine.md section 4 live here: the snapshot ver
 bundle, the other counters follow it when their part of the chat changes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func
 
 from models.chat_state import ChatState, ChatStatus, ToolCallRef
+from models.compaction import CompactionReason
 from models.parts import CONTENT_VERSION, Part, ToolResultPart, dump_part
 from models.store.reading import reading
 from models.store.tables import chats, drafts, messages, queued_messages, steps, tool_results
@@ -25,15 +26,22 @@ _COLUMNS = [
     chats.c.status,
     chats.c.archived,
     chats.c.queued,
+    chats.c.steering,
     chats.c.turn,
     chats.c.step,
     chats.c.open_calls,
     chats.c.turn_ended,
+    chats.c.compaction_requested_at,
+    chats.c.compaction_due,
+    chats.c.requires_action_deadline_at,
     chats.c.snapshot_version,
     chats.c.history_version,
     chats.c.generation_attempt,
     chats.c.retry_state,
     chats.c.provider_failures,
+    chats.c.failing_since,
+    chats.c.reentries,
+    chats.c.compacted_step,
     chats.c.last_command_id,
     chats.c.last_model_config_id,
 ]
@@ -59,7 +67,12 @@ _CLOSED_BECAUSE = {
     CallsClosedBy.NEW_MESSAGE: "The user sent a new message before this tool call had a result.",
     CallsClosedBy.INTERRUPT: "The user interrupted this tool call before it had a result.",
     CallsClosedBy.PROMOTION: "A queued message took over before this tool call had a result.",
+    CallsClosedBy.CONTEXT_CHANGE: "The conversation was closed before this tool call had a result.",
+    CallsClosedBy.TIMEOUT: "The client gave no result for this tool call in time.",
 }
+
+
+_NOT_APPROVED = "Nobody approved this tool call in time. It counts as denied and was not run."
 
 
 class ChatNotFoundError(LookupError):
@@ -83,6 +96,7 @@ class NewMessage:
     usage: dict[str, int] | None = None
     runtime_ms: int | None = None
     provider_response_id: str | None = None
+    compressed: bool = False
 
 
 def state_of(row: Mapping[Any, Any]) -> ChatState:
@@ -91,12 +105,22 @@ def state_of(row: Mapping[Any, Any]) -> ChatState:
         status=ChatStatus(row["status"]),
         archived=row["archived"],
         queued=row["queued"],
+        steering=row["steering"],
         turn=row["turn"],
         step=row["step"],
         open_calls=tuple(ToolCallRef(**call) for call in row["open_calls"]),
         turn_ended=row["turn_ended"],
+        compaction=_compaction_of(row),
+        action_deadline=row["requires_action_deadline_at"],
         snapshot_version=row["snapshot_version"],
     )
+
+
+def _compaction_of(row: Mapping[Any, Any]) -> CompactionReason | None:
+    if row["compaction_requested_at"] is not None:
+        return CompactionReason.MANUAL
+    due = row["compaction_due"]
+    return None if due is None else CompactionReason(due)
 
 
 async def read_state(engine: AsyncEngine, chat_id: UUID) -> ChatState:
@@ -175,7 +199,13 @@ class Bundle:
 
     def start_turn(self, turn: int) -> None:
         """A user message enters history: the counting of steps begins anew."""
-        self.set(turn=turn, step=0, open_calls=[], turn_ended=False, provider_failures=0)
+        self.set(turn=turn, step=0, open_calls=[], turn_ended=False, provider_failures=0, failing_since=None)
+        self.set(turn_started_at=func.now(), reentries=0, compacted_step=None)
+        self.forget_compaction()
+
+    def forget_compaction(self) -> None:
+        """No compaction is due any more."""
+        self.set(compaction_requested_at=None, compaction_due=None)
 
     def add_messages(self, new: Sequence[NewMessage], *, turn: int, step: int) -> None:
         """Append rows to history."""
@@ -196,6 +226,7 @@ class Bundle:
                 "usage": message.usage,
                 "runtime_ms": message.runtime_ms,
                 "provider_response_id": message.provider_response_id,
+                "compressed": message.compressed,
                 "created_at": message.created_at or func.now(),
             }
             for message in new
@@ -208,11 +239,13 @@ class Bundle:
         calls = self.state().open_calls
         if not calls:
             return
-        results = await results_for(self, calls, _CLOSED_BECAUSE[reason])
+        results = await results_for(self, calls, lambda call: _closing_text(call, reason))
         self.add_messages(results, turn=self.row["turn"], step=self.row["step"])
         self.set(open_calls=[])
 
-    async def enqueue(self, parts: list[dict[str, Any]], created_by: UUID, model_config_id: UUID) -> int:
+    async def enqueue(
+        self, parts: list[dict[str, Any]], created_by: UUID, model_config_id: UUID, *, steers: bool
+    ) -> int:
         """Append a message to the queue.
 
         Returns:
@@ -226,10 +259,12 @@ class Bundle:
                 content_version=CONTENT_VERSION,
                 created_by=created_by,
                 model_config_id=model_config_id,
+                steers=steers,
             )
             .returning(queued_messages.c.id)
         )
-        self.set(queued=self.queued + 1, queue_version=self.version)
+        steering = self.row["steering"] + steers
+        self.set(queued=self.queued + 1, steering=steering, queue_version=self.version)
         return result.scalar_one()
 
     async def promote_head(self, turn: int) -> None:
@@ -245,16 +280,42 @@ class Bundle:
             delete(queued_messages)
             .where(queued_messages.c.id == oldest)
             .returning(
-                queued_messages.c.content, queued_messages.c.created_by, queued_messages.c.model_config_id
+                queued_messages.c.content,
+                queued_messages.c.created_by,
+                queued_messages.c.model_config_id,
+                queued_messages.c.steers,
             )
         )
         head = result.mappings().one()
         self.set(
             queued=self.queued - 1,
+            steering=self.changes.get("steering", self.row["steering"]) - head["steers"],
             queue_version=self.version,
             last_model_config_id=head["model_config_id"],
         )
         self.enter_user_message(head["content"], head["created_by"], head["model_config_id"], turn=turn)
+
+    async def place_steering(self) -> None:
+        """Move the queued messages that steer into history, in their order, within the running turn."""
+        result = await self.conn.execute(
+            delete(queued_messages)
+            .where(queued_messages.c.chat_id == self.chat_id, queued_messages.c.steers)
+            .returning(
+                queued_messages.c.id,
+                queued_messages.c.content,
+                queued_messages.c.created_by,
+                queued_messages.c.model_config_id,
+            )
+        )
+        rows = sorted(result.all(), key=lambda row: row.id)
+        new = [
+            NewMessage("user", content, created_by=author, model_config_id=model)
+            for _, content, author, model in rows
+        ]
+        self.add_messages(new, turn=self.row["turn"], step=self.row["step"])
+        self.set(queued=self.queued - len(rows), steering=0, queue_version=self.version)
+        if rows:
+            self.set(last_model_config_id=rows[-1].model_config_id)
 
     def enter_user_message(
         self, parts: list[dict[str, Any]], created_by: UUID, model_config_id: UUID, *, turn: int
@@ -303,13 +364,16 @@ class Bundle:
         return state.model_copy(update={"snapshot_version": self.version})
 
 
-async def results_for(bundle: Bundle, calls: Sequence[ToolCallRef], otherwise: str) -> list[NewMessage]:
+async def results_for(
+    bundle: Bundle, calls: Sequence[ToolCallRef], otherwise: Callable[[ToolCallRef], str]
+) -> list[NewMessage]:
     """One tool message per call, in call order: its ledger entry, or an error with the text `otherwise`."""
     found = await bundle.conn.execute(
-        select(tool_results.c.tool_call_id, tool_results.c.part, tool_results.c.created_at).where(
+        select(tool_results.c.tool_call_id, tool_results.c.part, tool_results.c.finished_at).where(
             tool_results.c.chat_id == bundle.chat_id,
             tool_results.c.turn == bundle.row["turn"],
             tool_results.c.step == bundle.row["step"],
+            tool_results.c.part.is_not(None),
         )
     )
     ledger = {row.tool_call_id: row for row in found}
@@ -317,10 +381,15 @@ async def results_for(bundle: Bundle, calls: Sequence[ToolCallRef], otherwise: s
     for call in calls:
         entry = ledger.get(call.id)
         if entry is not None:
-            new.append(NewMessage("tool", [entry.part], created_at=entry.created_at))
+            new.append(NewMessage("tool", [entry.part], created_at=entry.finished_at))
         else:
-            new.append(NewMessage("tool", [dump_part(synthetic_result(call, otherwise))]))
+            new.append(NewMessage("tool", [dump_part(synthetic_result(call, otherwise(call)))]))
     return new
+
+
+def _closing_text(call: ToolCallRef, reason: CallsClosedBy) -> str:
+    unapproved = reason is CallsClosedBy.TIMEOUT and not call.client
+    return _NOT_APPROVED if unapproved else _CLOSED_BECAUSE[reason]
 
 
 def synthetic_result(call: ToolCallRef, reason: str) -> Part:

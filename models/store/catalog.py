@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.compaction import default_threshold
 from models.store.reading import reading, transaction
 from models.store.tables import model_configs, organizations
 
@@ -51,7 +52,10 @@ async def ensure_models(engine: AsyncEngine, organization_id: UUID, offered: Seq
         ids: list[UUID] = []
         for model in offered:
             statement = insert(model_configs).values(
-                id=uuid4(), organization_id=organization_id, **asdict(model)
+                id=uuid4(),
+                organization_id=organization_id,
+                compression_threshold=default_threshold(model.context_limit),
+                **asdict(model),
             )
             result = await conn.execute(
                 statement.on_conflict_do_update(

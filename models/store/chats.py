@@ -17,10 +17,12 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Uuid,
+    and_,
     any_,
     func,
     insert,
     literal,
+    or_,
     select,
     tuple_,
     update,
@@ -29,6 +31,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.chat_state import ChatState, ChatStatus
+from models.chat_tools import ChatTools
 from models.parts import CONTENT_VERSION
 from models.store.accounts import Caller
 from models.store.bundle import state_of
@@ -70,6 +73,7 @@ class NewChat:
     client_type: str
     labels: dict[str, str]
     system_prompts: Sequence[str]
+    tools: ChatTools
     idempotency_key: str | None
     request_hash: str
 
@@ -87,10 +91,14 @@ _STATE_COLUMNS = (
     chats.c.status,
     chats.c.archived,
     chats.c.queued,
+    chats.c.steering,
     chats.c.turn,
     chats.c.step,
     chats.c.open_calls,
     chats.c.turn_ended,
+    chats.c.compaction_requested_at,
+    chats.c.compaction_due,
+    chats.c.requires_action_deadline_at,
     chats.c.snapshot_version,
 )
 
@@ -149,6 +157,7 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
                 last_model_config_id=new.model_config_id,
                 idempotency_key=new.idempotency_key,
                 request_hash=new.request_hash,
+                tools=new.tools.model_dump(mode="json", exclude_defaults=True) or None,
             )
             .on_conflict_do_nothing(constraint="chats_idempotency_key")
             .returning(chats.c.id)
@@ -274,12 +283,19 @@ async def read_unmoved(
     conn: AsyncConnection, age_seconds: float, *, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[ChatRecord]:
     """Chats in motion that nothing has touched for this long, longest first: of every owner, because
-    this is for the sweeper and no person."""
+    this is for the sweeper and no person. One that waits for somebody outside may, until its deadline."""
+    age = func.make_interval(0, 0, 0, 0, 0, 0, age_seconds)
     query = (
         _select_chats()
         .where(
-            chats.c.status.in_([ChatStatus.RUNNING, ChatStatus.INTERRUPTING]),
-            chats.c.updated_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, age_seconds),
+            or_(
+                chats.c.status.in_([ChatStatus.RUNNING, ChatStatus.INTERRUPTING]),
+                and_(
+                    chats.c.status == ChatStatus.REQUIRES_ACTION,
+                    chats.c.requires_action_deadline_at < func.now() - age,
+                ),
+            ),
+            chats.c.updated_at < func.now() - age,
         )
         .order_by(chats.c.updated_at, chats.c.id)
         .limit(limit)

@@ -16,16 +16,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func, null
 
 from models.chat_state import ChatState, ChatStatus, ToolCallRef
-from models.failures import MAX_PROVIDER_ATTEMPTS, Failure, retry_delay_seconds
+from models.chat_tools import ChatTools
+from models.compaction import NEVER_PERCENT, CompactionReason
+from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import Bundle, NewMessage, results_for, synthetic_result
 from models.store.reading import reading, transaction
-from models.store.tables import chats, model_configs, steps
+from models.store.tables import chats, compaction_thresholds, model_configs, steps
 from models.stream import Episode
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome
 
 _INTERRUPTED_CALL = "The user interrupted this tool call before it had a result."
-_CUT_CALL = "This tool call was not run: the answer ended before the call was complete."
+_CALL_NOT_RUN = (
+    "This tool call was not run, because the answer ended before it was complete. "
+    "Call the tool again if you still need it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +43,44 @@ class ChatModel:
     context_limit: int
     max_output_tokens: int
     thinking_budget_tokens: int | None
+    compaction_threshold: int
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An attempt may run: its episode on the stream, its snapshot version, and whom it is for."""
+    """An attempt may run: its episode on the stream, its snapshot version, whom it is for, and what the
+    chat says about its tools.
+
+    `turn_started_at`: when the user's message entered history. `after_failure`: the attempt before this one
+    ended with a failure of the provider, and was not lost.
+    """
 
     episode: Episode
     snapshot_version: int
     owner_id: UUID
     model: ChatModel
+    turn_started_at: datetime
+    after_failure: bool
+    tools: ChatTools
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a model call produced, in stored form.
 
-    `calls` are the calls the model asks us to run; `usage` counts tokens.
+    `calls` are the calls the model asks us to run, `not_run` those that were cut off before they were
+    whole, or that it did not wait for; `usage` counts tokens. `compaction_due`: the context is so full
+    that the conversation is to be summarized before it goes on.
     """
 
     parts: list[dict[str, Any]]
     calls: Sequence[ToolCallRef]
     model_config_id: UUID
+    not_run: Sequence[ToolCallRef] = ()
     usage: dict[str, int] | None = None
     runtime_ms: int | None = None
     provider_response_id: str | None = None
+    compaction_due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,18 @@ class RetryLater:
 _HAD_RETRY = chats.c.retry_state.is_not(None)
 _NEW_VERSION = chats.c.snapshot_version + 1
 
+COMPACTION_THRESHOLD = func.coalesce(
+    select(compaction_thresholds.c.threshold_percent)
+    .where(
+        compaction_thresholds.c.user_id == chats.c.owner_id,
+        compaction_thresholds.c.model_config_id == model_configs.c.id,
+    )
+    .correlate(chats, model_configs)
+    .scalar_subquery(),
+    model_configs.c.compression_threshold,
+)
+"""Percent at which a chat of this owner on this model is compacted. For `chats` joined to `model_configs`."""
+
 _BEGIN = (
     update(chats)
     .where(
@@ -86,6 +116,7 @@ _BEGIN = (
         chats.c.turn == bindparam("at_turn"),
         chats.c.step == bindparam("after_step"),
         chats.c.turn_ended.is_(False),
+        chats.c.compaction_due.is_(None),
     )
     .values(
         generation_attempt=chats.c.generation_attempt + 1,
@@ -99,12 +130,16 @@ _BEGIN = (
         chats.c.generation_attempt,
         chats.c.snapshot_version,
         chats.c.owner_id,
+        chats.c.turn_started_at,
+        (chats.c.retry_state_version == chats.c.snapshot_version).label("after_failure"),
+        chats.c.tools,
         model_configs.c.id,
         model_configs.c.provider,
         model_configs.c.model,
         model_configs.c.context_limit,
         model_configs.c.max_output_tokens,
         model_configs.c.thinking_budget_tokens,
+        COMPACTION_THRESHOLD,
     )
 )
 
@@ -117,8 +152,16 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
         )
         row = result.one_or_none()
         if row is not None:
-            history_version, attempt, version, owner_id, *model = row
-            return Begun(Episode(history_version, attempt), version, owner_id, ChatModel(*model))
+            history_version, attempt, version, owner_id, started_at, after_failure, tools, *model = row
+            return Begun(
+                Episode(history_version, attempt),
+                version,
+                owner_id,
+                ChatModel(*model),
+                started_at,
+                after_failure,
+                ChatTools.model_validate(tools or {}),
+            )
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         return await _how_it_ended(bundle, call)
@@ -135,18 +178,24 @@ async def commit_step(
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         row = bundle.row
-        in_time = (row["turn"], row["step"]) == (call.turn, call.step - 1) and not bundle.state().at_rest
+        under_way = row["status"] in (ChatStatus.RUNNING, ChatStatus.INTERRUPTING)
+        in_time = (row["turn"], row["step"]) == (call.turn, call.step - 1) and under_way
         if not in_time:
             return await _how_it_ended(bundle, call)
         stopped = interrupted or row["status"] == ChatStatus.INTERRUPTING
         if answer.parts:
             bundle.add_messages([_assistant_row(answer)], turn=call.turn, step=call.step)
-        bundle.add_messages(_results_of_calls_not_run(answer, stopped), turn=call.turn, step=call.step)
-        open_calls = [] if stopped else [ref.model_dump() for ref in answer.calls]
+        bundle.add_messages(_synthetic_rows(answer, stopped=stopped), turn=call.turn, step=call.step)
+        open_calls = [] if stopped else [ref.stored() for ref in answer.calls]
         ended = not open_calls
-        if ended and bundle.queued == 0:
+        compacts = answer.compaction_due and not stopped
+        why = CompactionReason.THRESHOLD if ended else CompactionReason.INLINE
+        bundle.set(compaction_due=why if compacts else None)
+        if ended and bundle.queued == 0 and not compacts:
             bundle.set(status=ChatStatus.WAITING)
-        bundle.set(step=call.step, open_calls=open_calls, turn_ended=ended, provider_failures=0)
+        bundle.set(
+            step=call.step, open_calls=open_calls, turn_ended=ended, provider_failures=0, failing_since=None
+        )
         end = StepEnd.INTERRUPTED if stopped else StepEnd.COMMITTED
         bundle.record_step(call.turn, call.step, end)
         return StepOutcome(end=end, state=await bundle.close())
@@ -161,22 +210,37 @@ async def fail_step(engine: AsyncEngine, call: ModelCall, failure: Failure) -> S
         return await _rest_in_error(bundle, failure)
 
 
-async def note_failure(engine: AsyncEngine, call: ModelCall, failure: Failure) -> RetryLater | StepOutcome:
-    """Count a transient failure and say when to try again; the attempt limit turns it into an error."""
+async def note_overflow(
+    engine: AsyncEngine, call: ModelCall, failure: Failure, threshold_percent: int
+) -> StepOutcome:
+    """The model refused the prompt for its length: have it compacted. If that was done just before, or if
+    the owner wants no automatic compaction, rest the chat in `error`."""
+    async with transaction(engine) as conn:
+        bundle = await Bundle.open(conn, call.chat_id)
+        if not _is_current(bundle, call):
+            return await _how_it_ended(bundle, call)
+        just_done = bundle.row["compacted_step"] == bundle.row["step"]
+        if just_done or threshold_percent >= NEVER_PERCENT:
+            return await _rest_in_error(bundle, failure)
+        bundle.set(compaction_due=CompactionReason.OVERFLOW)
+        return StepOutcome(end=StepEnd.OVERFLOWED, state=await bundle.close())
+
+
+async def note_failure(
+    engine: AsyncEngine, call: ModelCall, failure: Failure, limits: RetryLimits = RetryLimits()
+) -> RetryLater | StepOutcome:
+    """Count a transient failure and say when to try again; a limit turns it into an error."""
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         if not _is_current(bundle, call):
             return await _how_it_ended(bundle, call)
         failures = bundle.row["provider_failures"] + 1
-        if failures >= MAX_PROVIDER_ATTEMPTS:
-            last = failure.model_copy(
-                update={
-                    "message": f"{failure.message} Gave up after {failures} attempts.",
-                    "retryable": False,
-                }
-            )
-            return await _rest_in_error(bundle, last)
+        now = datetime.now(UTC)
+        since = bundle.row["failing_since"] or now
         delay = retry_delay_seconds(failures, failure.retry_after_seconds)
+        resumes = now + timedelta(seconds=delay)
+        if failures >= limits.attempts or resumes > since + timedelta(seconds=limits.total_seconds):
+            return await _rest_in_error(bundle, _given_up(failure, failures))
         payload = {
             "attempt": failures,
             "delay_ms": round(delay * 1000),
@@ -184,25 +248,36 @@ async def note_failure(engine: AsyncEngine, call: ModelCall, failure: Failure) -
             "kind": failure.kind,
             "provider": failure.provider,
             "status_code": failure.status_code,
-            "retrying_at": (datetime.now(UTC) + timedelta(seconds=delay)).isoformat(),
+            "retrying_at": resumes.isoformat(),
         }
         bundle.set(
             provider_failures=failures,
+            failing_since=since,
             retry_state={key: value for key, value in payload.items() if value is not None},
         )
         return RetryLater(failures, delay, await bundle.close())
 
 
 async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatState:
-    """Move the results of a step's tools from the ledger into history, all together, in call order."""
+    """Move the results of a step's tools from the ledger into history, all together, in call order.
+
+    Calls that wait for somebody outside stay open. The success of a stop-after tool ends the turn.
+    """
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, commit.chat_id)
         state = bundle.state()
-        if (state.turn, state.step) != (commit.turn, commit.step) or not state.open_calls:
+        ran = [call for call in state.open_calls if call.runnable]
+        if (state.turn, state.step) != (commit.turn, commit.step) or not ran:
             return state
-        rows = await results_for(bundle, state.open_calls, "The tool ended without a result.")
+        rows = await results_for(bundle, ran, lambda call: "The tool ended without a result.")
         bundle.add_messages(rows, turn=commit.turn, step=commit.step)
-        bundle.set(open_calls=[])
+        stop = any(
+            c.stop_after and not row.parts[0].get("is_error") for c, row in zip(ran, rows, strict=True)
+        )
+        waiting = [call.stored() for call in state.open_calls if not call.runnable]
+        bundle.set(open_calls=waiting, turn_ended=stop or bundle.row["turn_ended"])
+        if bundle.changes["turn_ended"] and not waiting and bundle.queued == 0:
+            bundle.set(status=ChatStatus.WAITING)
         return await bundle.close()
 
 
@@ -217,18 +292,12 @@ def _assistant_row(answer: Answer) -> NewMessage:
     )
 
 
-def _results_of_calls_not_run(answer: Answer, stopped: bool) -> list[NewMessage]:
-    """An error result for every stored call that nobody will run: after a stop all of them, otherwise those
-    that came with another finish reason than tool calls, such as a length limit in their midst."""
-    to_run = set[str]() if stopped else {ref.id for ref in answer.calls}
-    reason = _INTERRUPTED_CALL if stopped else _CUT_CALL
-    return [
-        NewMessage("tool", [dump_part(synthetic_result(ToolCallRef(id=call_id, name=name), reason))])
-        for part in answer.parts
-        if part["type"] == "tool-call"
-        for call_id, name in [(part["tool_call_id"], part["tool_name"])]
-        if call_id not in to_run
-    ]
+def _synthetic_rows(answer: Answer, *, stopped: bool) -> list[NewMessage]:
+    """Results of the calls of this answer that nobody will run, in call order by kind."""
+    reasons = [(call, _CALL_NOT_RUN) for call in answer.not_run]
+    if stopped:
+        reasons += [(call, _INTERRUPTED_CALL) for call in answer.calls]
+    return [NewMessage("tool", [dump_part(synthetic_result(call, why))]) for call, why in reasons]
 
 
 def _is_current(bundle: Bundle, call: ModelCall) -> bool:
@@ -237,14 +306,30 @@ def _is_current(bundle: Bundle, call: ModelCall) -> bool:
     return here == (call.turn, call.step - 1, ChatStatus.RUNNING)
 
 
+def _given_up(failure: Failure, attempts: int) -> Failure:
+    """The last failure, as an error that nobody retries."""
+    if attempts == 1:
+        why = "It asks to wait for longer than a chat waits. Send the message again later."
+    else:
+        why = f"Gave up after {attempts} attempts. Send the message again later."
+    return failure.model_copy(update={"message": f"{failure.message} {why}", "retryable": False})
+
+
 async def _rest_in_error(bundle: Bundle, failure: Failure) -> StepOutcome:
+    rest_in_error(bundle, failure)
+    return StepOutcome(end=StepEnd.FAILED, state=await bundle.close())
+
+
+def rest_in_error(bundle: Bundle, failure: Failure) -> None:
+    """The chat stops and says why. Nothing is tried again."""
+    bundle.forget_compaction()
     bundle.set(
         status=ChatStatus.ERROR,
         last_error=failure.as_chat_error(),
         retry_state=None,
         provider_failures=0,
+        failing_since=None,
     )
-    return StepOutcome(end=StepEnd.FAILED, state=await bundle.close())
 
 
 async def _how_it_ended(bundle: Bundle, call: ModelCall) -> StepOutcome:

@@ -14,6 +14,7 @@ def _core(model: type[SQLModel]) -> Table:
 
 api_tokens = _core(tables.ApiToken)
 chats = _core(tables.Chat)
+compaction_thresholds = _core(tables.CompactionThreshold)
 drafts = _core(tables.Draft)
 messages = _core(tables.Message)
 model_configs = _core(tables.ModelConfig)

@@ -1,13 +1,13 @@
 """What a stream shows of a chat's rows, from some version on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.chat_state import ChatStatus
+from models.chat_state import ChatStatus, ToolCallRef
 from models.store.messages import MESSAGE_COLUMNS, PUBLIC, MessageRecord, QueuedRecord, read_queue
 from models.store.reading import reading
 from models.store.tables import chats, messages
@@ -25,12 +25,20 @@ _CHAT_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
+class PendingCall:
+    """A call that waits for its client's result or a person's approval. `args`: as the model wrote them."""
+
+    call: ToolCallRef
+    args: Any
+
+
+@dataclass(frozen=True, slots=True)
 class ChatView:
     """A chat at `snapshot_version`: its counters, and the rows that were asked for.
 
     `last_message_id` is the highest id of all visible messages, 0 if there is none. `messages` pairs each
-    row with its revision. `queue` is None where the queue version is the one the
-    reader knows.
+    row with its revision. `queue` is None where the queue version is the one the reader knows.
+    `pending_calls` wait for somebody outside.
     """
 
     status: ChatStatus
@@ -44,6 +52,7 @@ class ChatView:
     last_message_id: int
     messages: list[tuple[int, MessageRecord]]
     queue: list[QueuedRecord] | None
+    pending_calls: list[PendingCall] = field(default_factory=list["PendingCall"])
 
 
 async def read_view(
@@ -69,8 +78,9 @@ async def read_view(
     joined = chats.outerjoin(messages, and_(messages.c.chat_id == chats.c.id, wanted, *PUBLIC))
     newest = select(func.coalesce(func.max(messages.c.id), 0)).where(messages.c.chat_id == chat_id, *PUBLIC)
     columns = (*_CHAT_COLUMNS, newest.scalar_subquery().label("last_message_id"))
+    where_it_stands = (chats.c.turn, chats.c.step, chats.c.open_calls)
     query = (
-        select(*columns, messages.c.revision, *MESSAGE_COLUMNS)
+        select(*columns, *where_it_stands, messages.c.revision, *MESSAGE_COLUMNS)
         .select_from(joined)
         .where(chats.c.id == chat_id)
         .order_by(messages.c.id)
@@ -80,11 +90,32 @@ async def read_view(
     if not rows:
         return None
     status, *counters_and_payloads = rows[0][: len(columns)]
-    found = [row[len(columns) :] for row in rows]
+    turn, step, open_calls = rows[0][len(columns) : len(columns) + len(where_it_stands)]
+    found = [row[len(columns) + len(where_it_stands) :] for row in rows]
     changed = rows[0].queue_version > queue_version
     return ChatView(
         ChatStatus(status),
         *counters_and_payloads,
         messages=[(revision, MessageRecord(*rest)) for revision, *rest in found if revision is not None],
         queue=await read_queue(engine, chat_id) if changed else None,
+        pending_calls=await _read_pending(engine, chat_id, turn, step, open_calls)
+        if status == ChatStatus.REQUIRES_ACTION
+        else [],
     )
+
+
+async def _read_pending(
+    engine: AsyncEngine, chat_id: UUID, turn: int, step: int, open_calls: list[dict[str, Any]]
+) -> list[PendingCall]:
+    query = select(messages.c.content).where(
+        messages.c.chat_id == chat_id,
+        messages.c.turn == turn,
+        messages.c.step == step,
+        messages.c.role == "assistant",
+        messages.c.deleted.is_(False),
+    )
+    async with reading(engine) as conn:
+        content: list[dict[str, Any]] = (await conn.execute(query)).scalar_one_or_none() or []
+    args = {part["tool_call_id"]: part.get("args") for part in content if part["type"] == "tool-call"}
+    calls = [ToolCallRef(**call) for call in open_calls]
+    return [PendingCall(call, args.get(call.id)) for call in calls]

@@ -3,7 +3,7 @@
 from sqlmodel import SQLModel
 
 from models.tables.accounts import ApiToken, Organization, User
-from models.tables.catalog import ModelConfig
+from models.tables.catalog import CompactionThreshold, ModelConfig
 from models.tables.chats import Chat, Draft, Message, QueuedMessage, Step, ToolResult
 
 metadata = SQLModel.metadata
@@ -11,6 +11,7 @@ metadata = SQLModel.metadata
 __all__ = [
     "ApiToken",
     "Chat",
+    "CompactionThreshold",
     "Draft",
     "Message",
     "ModelConfig",

@@ -31,6 +31,21 @@ class ModelConfig(SQLModel, table=True):
     enabled: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("true")))
     is_default: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     context_limit: int = Field(sa_column=Column(Integer, nullable=False))
+    compression_threshold: int = Field(sa_column=Column(Integer, nullable=False, server_default="70"))
     max_output_tokens: int = Field(sa_column=Column(Integer, nullable=False, server_default="32000"))
     thinking_budget_tokens: int | None = Field(default=None, sa_column=Column(Integer, nullable=True))
     created_at: datetime = Field(sa_column=moment())
+
+
+class CompactionThreshold(SQLModel, table=True):
+    """How full a user lets a model's context get before it is compacted, in percent; 100: never."""
+
+    __tablename__ = "compaction_thresholds"
+
+    user_id: UUID = Field(
+        sa_column=Column(Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    )
+    model_config_id: UUID = Field(
+        sa_column=Column(Uuid, ForeignKey("model_configs.id", ondelete="CASCADE"), primary_key=True)
+    )
+    threshold_percent: int = Field(sa_column=Column(Integer, nullable=False))

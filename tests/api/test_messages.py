@@ -176,7 +176,7 @@ async def test_a_withdrawal_that_comes_too_late_finds_the_answer(door: Door):
     ("change", "field"),
     [
         ({"content": []}, "content"),
-        ({"busy_behavior": "steer"}, "busy_behavior"),
+        ({"busy_behavior": "shout"}, "busy_behavior"),
         ({"model_config_id": str(uuid4())}, "model_config_id"),
         ({"plan_mode": "plan"}, "plan_mode"),
         ({"reasoning_effort": "high"}, "reasoning_effort"),

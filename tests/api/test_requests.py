@@ -181,15 +181,23 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         for path, methods in document["paths"].items()
         for operation in methods.values()
     }
+    thresholds = "/api/v2/chats/config/user-compaction-thresholds"
     assert operations == {
         "createChat": "/api/v2/chats",
         "listChats": "/api/v2/chats",
         "getChat": "/api/v2/chats/{chat}",
         "editChat": "/api/v2/chats/{chat}",
         "interruptChat": "/api/v2/chats/{chat}/interrupt",
+        "compactChat": "/api/v2/chats/{chat}/compact",
+        "clearChat": "/api/v2/chats/{chat}/clear",
         "listMessages": "/api/v2/chats/{chat}/messages",
         "sendMessage": "/api/v2/chats/{chat}/messages",
+        "submitToolResults": "/api/v2/chats/{chat}/tool-results",
+        "decideApprovals": "/api/v2/chats/{chat}/approvals",
         "streamChat": "/api/v2/chats/{chat}/stream",
+        "listCompactionThresholds": thresholds,
+        "setCompactionThreshold": f"{thresholds}/{{model_config}}",
+        "deleteCompactionThreshold": f"{thresholds}/{{model_config}}",
         "getMe": "/api/v2/users/me",
         "getHealth": "/healthz",
         "getReadiness": "/readyz",

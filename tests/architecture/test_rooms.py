@@ -74,14 +74,19 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def test_each_stub_of_the_contract_has_one_implementation_of_its_types():
-    from activities import contract, model_call, tool_call, transitions
+    from activities import compaction, contract, model_call, tool_call, transitions
 
     stubs = {
         name: stub
         for name, stub in inspect.getmembers(contract, inspect.iscoroutinefunction)
         if stub.__module__ == contract.__name__
     }
-    owners = (transitions.Transitions, model_call.ModelCalls, tool_call.ToolCalls)
+    owners = (
+        transitions.Transitions,
+        model_call.ModelCalls,
+        compaction.Compactions,
+        tool_call.ToolCalls,
+    )
     found = [
         (name, method)
         for owner in owners

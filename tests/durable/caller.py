@@ -177,6 +177,10 @@ class Caller:
     async def set_archived(self, chat: str, archived: bool) -> httpx2.Response:
         return await self.http.patch(f"{self.url}/{chat}", json={"archived": archived})
 
+    async def ask(self, chat: str, command: str) -> httpx2.Response:
+        """A command without a body."""
+        return await self.http.post(f"{self.url}/{chat}/{command}")
+
     async def interrupt(self, chat: str) -> httpx2.Response:
         return await self.http.post(f"{self.url}/{chat}/interrupt")
 

@@ -1,6 +1,7 @@
 """A whole Perdure, all processes of its own but the model, which the tests hold in their hands."""
 
 from collections.abc import AsyncGenerator
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -12,8 +13,9 @@ from cli.stack import Stack
 from runtime.database import driver_url
 from tests.durable.caller import Caller
 from tests.durable.histories import connect
-from tests.durable.processes import SHORT_RUNS, another_api, whole_perdure
+from tests.durable.processes import SHORT_RUNS, ToolWorker, another_api, whole_perdure
 from tests.durable.rows import Rows
+from tests.durable.side_effects import Effects
 
 
 @pytest.fixture(scope="package")
@@ -68,3 +70,24 @@ async def hasty(perdure: Stack, hasty_api: str, model: DemoModel, rows: Rows) ->
     async with Caller(hasty_api, token, rows) as caller:
         yield caller
     model.clear()
+
+
+@pytest.fixture(scope="module")
+async def worker(perdure: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[ToolWorker]:
+    """A worker with the tools of `side_effects`, in place of the stack's own while tests of it run."""
+    worker = ToolWorker(perdure, tmp_path_factory.mktemp("effects"))
+    await perdure.stop("worker")
+    await worker.start()
+    yield worker
+    await worker.kill()
+    await perdure.start("worker")
+
+
+@pytest.fixture
+def effects(worker: ToolWorker) -> Effects:
+    return Effects(worker.effects)
+
+
+@pytest.fixture
+def word() -> str:
+    return f"w{uuid4().hex[:8]}"

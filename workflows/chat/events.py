@@ -4,22 +4,36 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from models.turns import BusyBehavior
+from models.turns import BusyBehavior, Placement
 
 
 class Transition(StrEnum):
-    """Rows of the transition matrix (spec state-machine.md section 2)."""
+    """Rows of the transition matrix (spec state-machine.md section 2; steering is ours)."""
 
     CREATE = "Create"
     SEND_QUEUE = "SendMessage(queue)"
     SEND_INTERRUPT = "SendMessage(interrupt)"
+    SEND_STEER = "SendMessage(steer)"
+    PLACE_STEERING = "PlaceSteering"
     INTERRUPT = "Interrupt"
     ARCHIVE = "SetArchived(true)"
     UNARCHIVE = "SetArchived(false)"
+    REQUEST_COMPACTION = "RequestCompaction"
+    CLEAR_CONTEXT = "ClearContext"
     COMMIT_STEP = "CommitStep"
+    ENTER_REQUIRES_ACTION = "EnterRequiresAction"
+    COMPLETE_REQUIRES_ACTION = "CompleteRequiresAction"
+    CANCEL_REQUIRES_ACTION = "CancelRequiresAction"
     FINISH_TURN = "FinishTurn"
     FINISH_INTERRUPTION = "FinishInterruption"
     FINISH_ERROR = "FinishError"
+
+
+_SENDING = {
+    BusyBehavior.QUEUE: Transition.SEND_QUEUE,
+    BusyBehavior.INTERRUPT: Transition.SEND_INTERRUPT,
+    BusyBehavior.STEER: Transition.SEND_STEER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +43,7 @@ class MessageSent:
 
     @property
     def transition(self) -> Transition:
-        interrupts = self.busy_behavior is BusyBehavior.INTERRUPT
-        return Transition.SEND_INTERRUPT if interrupts else Transition.SEND_QUEUE
+        return _SENDING[self.busy_behavior]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,16 @@ class ArchivedSet:
 
 
 @dataclass(frozen=True, slots=True)
+class CompactionRequested:
+    transition = Transition.REQUEST_COMPACTION
+
+
+@dataclass(frozen=True, slots=True)
+class ContextCleared:
+    transition = Transition.CLEAR_CONTEXT
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """The last step asked for nothing more, and messages are waiting."""
 
@@ -61,4 +84,51 @@ class StepStopped:
     transition = Transition.FINISH_INTERRUPTION
 
 
-Event = MessageSent | InterruptAsked | ArchivedSet | TurnEnded | StepStopped
+@dataclass(frozen=True, slots=True)
+class SteeringDue:
+    """Messages that steer the running turn are waiting, and its next model call is about to begin."""
+
+    transition = Transition.PLACE_STEERING
+
+
+@dataclass(frozen=True, slots=True)
+class ActionNeeded:
+    """All open calls wait for somebody outside, who may take so long."""
+
+    seconds: float
+
+    transition = Transition.ENTER_REQUIRES_ACTION
+
+
+@dataclass(frozen=True, slots=True)
+class CallsAnswered:
+    """Results or approvals have come for calls of this step."""
+
+    draft: UUID
+    place: Placement
+    turn: int
+    step: int
+
+    transition = Transition.COMPLETE_REQUIRES_ACTION
+
+
+@dataclass(frozen=True, slots=True)
+class ActionTimedOut:
+    """Nobody has answered until the deadline."""
+
+    transition = Transition.CANCEL_REQUIRES_ACTION
+
+
+Event = (
+    MessageSent
+    | InterruptAsked
+    | ArchivedSet
+    | CompactionRequested
+    | ContextCleared
+    | TurnEnded
+    | StepStopped
+    | SteeringDue
+    | ActionNeeded
+    | CallsAnswered
+    | ActionTimedOut
+)

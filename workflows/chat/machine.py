@@ -15,10 +15,16 @@ from enum import StrEnum
 from models.chat_state import ChatState, ChatStatus, StateName
 from models.turns import CallsClosedBy, Placement, Write
 from workflows.chat.events import (
+    ActionNeeded,
+    ActionTimedOut,
     ArchivedSet,
+    CallsAnswered,
+    CompactionRequested,
+    ContextCleared,
     Event,
     InterruptAsked,
     MessageSent,
+    SteeringDue,
     StepStopped,
     Transition,
     TurnEnded,
@@ -37,6 +43,19 @@ MATRIX: Mapping[Transition, Mapping[StateName, tuple[StateName, ...]]] = {
         S.R1: (S.R1,),
         S.I0: (S.I1,),
         S.I1: (S.I1,),
+        S.A0: (S.A1,),
+        S.A1: (S.A1,),
+    },
+    T.SEND_STEER: {
+        S.W: (S.R0,),
+        S.E0: (S.R0,),
+        S.E1: (S.R1,),
+        S.R0: (S.R1,),
+        S.R1: (S.R1,),
+        S.I0: (S.I1,),
+        S.I1: (S.I1,),
+        S.A0: (S.A1,),
+        S.A1: (S.A1,),
     },
     T.SEND_INTERRUPT: {
         S.W: (S.R0,),
@@ -46,15 +65,27 @@ MATRIX: Mapping[Transition, Mapping[StateName, tuple[StateName, ...]]] = {
         S.R1: (S.I1,),
         S.I0: (S.I1,),
         S.I1: (S.I1,),
+        S.A0: (S.R1,),
+        S.A1: (S.R1,),
     },
-    T.INTERRUPT: {S.R0: (S.I0,), S.R1: (S.I1,)},
+    T.PLACE_STEERING: {S.R1: (S.R0, S.R1)},
+    T.INTERRUPT: {S.R0: (S.I0,), S.R1: (S.I1,), S.A0: (S.R0,), S.A1: (S.R1,)},
     T.ARCHIVE: {S.W: (S.XW,), S.E0: (S.XE0,), S.E1: (S.XE1,)},
     T.UNARCHIVE: {S.XW: (S.W,), S.XE0: (S.E0,), S.XE1: (S.E1,)},
+    T.REQUEST_COMPACTION: {S.W: (S.R0,), S.E0: (S.R0,), S.E1: (S.R1,)},
+    T.CLEAR_CONTEXT: {S.W: (S.W,), S.E0: (S.W,)},
     T.COMMIT_STEP: {S.R0: (S.R0,), S.R1: (S.R1,)},
+    T.ENTER_REQUIRES_ACTION: {S.R0: (S.A0,), S.R1: (S.A1,)},
+    T.COMPLETE_REQUIRES_ACTION: {S.A0: (S.R0,), S.A1: (S.R1,)},
+    T.CANCEL_REQUIRES_ACTION: {S.A0: (S.R0,), S.A1: (S.R1,)},
     T.FINISH_TURN: {S.R0: (S.W,), S.R1: (S.R0, S.R1)},
     T.FINISH_INTERRUPTION: {S.I0: (S.W,), S.I1: (S.R0, S.R1)},
     T.FINISH_ERROR: {S.W: (S.E0,), S.R0: (S.E0,), S.R1: (S.E1,)},
 }
+
+
+MAX_STEPS_PER_TURN = 1200
+"""A turn that has made this many steps ends as if the model had stopped (spec chat-loop.md 1.1)."""
 
 
 class IllegalTransition(Exception):
@@ -80,21 +111,71 @@ def decide(state: ChatState, event: Event) -> Write:
 
     Raises:
         InvalidState: the chat's state is not one of the matrix.
-        IllegalTransition: the matrix does not allow it here.
+        IllegalTransition: the matrix does not allow it here, or there is nothing it could be about.
     """
     if state.name is StateName.INVALID:
         raise InvalidState(state.status)
-    if not allowed(event.transition, state.name):
+    if not allowed(event.transition, state.name) or _pointless(state, event):
         raise IllegalTransition(event.transition, state.name)
     match event:
         case MessageSent():
             return _place_message(state, event)
         case InterruptAsked():
+            if state.status is ChatStatus.REQUIRES_ACTION:
+                return _write(state, status=ChatStatus.RUNNING, close_calls=CallsClosedBy.INTERRUPT)
             return _write(state, status=ChatStatus.INTERRUPTING, stop_turn=True)
         case ArchivedSet(archived):
-            return _write(state, archived=archived)
+            return _write(state, archived=archived, keep_compaction=True)
+        case CompactionRequested() | ContextCleared():
+            return _change_context(state, event)
         case TurnEnded() | StepStopped():
             return _end_turn(state, event)
+        case _:
+            return _work_on_turn(state, event)
+
+
+def _work_on_turn(
+    state: ChatState, event: SteeringDue | ActionNeeded | CallsAnswered | ActionTimedOut
+) -> Write:
+    """Writes within a turn: a compaction that is due stays due."""
+    match event:
+        case SteeringDue():
+            return _write(state, place_steering=True, expect_step=state.step, keep_compaction=True)
+        case ActionNeeded(seconds):
+            status = ChatStatus.REQUIRES_ACTION
+            return _write(
+                state, status=status, action_seconds=seconds, expect_step=state.step, keep_compaction=True
+            )
+        case CallsAnswered():
+            return _write(
+                state,
+                status=ChatStatus.RUNNING,
+                draft=event.draft,
+                place=event.place,
+                expect_step=state.step,
+                keep_compaction=True,
+            )
+        case ActionTimedOut():
+            return _write(
+                state,
+                status=ChatStatus.RUNNING,
+                close_calls=CallsClosedBy.TIMEOUT,
+                expect_step=state.step,
+                keep_compaction=True,
+            )
+
+
+def _pointless(state: ChatState, event: Event) -> bool:
+    """Whether the event speaks of calls or messages that are not there."""
+    match event:
+        case SteeringDue():
+            return not state.steering or bool(state.open_calls)
+        case ActionNeeded():
+            return not state.open_calls or any(call.runnable for call in state.open_calls)
+        case CallsAnswered(turn=turn, step=step):
+            return (turn, step) != (state.turn, state.step)
+        case _:
+            return False
 
 
 def _place_message(state: ChatState, event: MessageSent) -> Write:
@@ -118,8 +199,33 @@ def _place_message(state: ChatState, event: MessageSent) -> Write:
                 status=ChatStatus.INTERRUPTING if stops else state.status,
                 draft=event.draft,
                 place=Placement.QUEUE,
+                keep_compaction=True,
+                steers=event.transition is T.SEND_STEER,
                 stop_turn=stops,
             )
+        case ChatStatus.REQUIRES_ACTION:
+            stops = event.transition is T.SEND_INTERRUPT
+            return _write(
+                state,
+                status=ChatStatus.RUNNING if stops else state.status,
+                draft=event.draft,
+                place=Placement.QUEUE,
+                steers=event.transition is T.SEND_STEER,
+                keep_compaction=True,
+                close_calls=CallsClosedBy.NEW_MESSAGE if stops else None,
+            )
+
+
+def _change_context(state: ChatState, event: CompactionRequested | ContextCleared) -> Write:
+    summarizes = isinstance(event, CompactionRequested)
+    return _write(
+        state,
+        status=ChatStatus.RUNNING if summarizes else ChatStatus.WAITING,
+        request_compaction=summarizes,
+        clear_context=not summarizes,
+        close_calls=CallsClosedBy.CONTEXT_CHANGE,
+        clear_error=True,
+    )
 
 
 def _end_turn(state: ChatState, event: TurnEnded | StepStopped) -> Write:
@@ -139,6 +245,10 @@ class Action(StrEnum):
 
     CALL_MODEL = "call_model"
     RUN_TOOLS = "run_tools"
+    COMPACT = "compact"
+    REQUIRE_ACTION = "require_action"
+    AWAIT_ACTION = "await_action"
+    PLACE_STEERING = "place_steering"
     FINISH_TURN = "finish_turn"
     FINISH_INTERRUPTION = "finish_interruption"
     REST = "rest"
@@ -148,10 +258,20 @@ def next_action(state: ChatState) -> Action:
     """What a chat in this state needs done."""
     if state.status is ChatStatus.INTERRUPTING:
         return Action.FINISH_INTERRUPTION
+    if state.status is ChatStatus.REQUIRES_ACTION:
+        return Action.AWAIT_ACTION
     if state.status is not ChatStatus.RUNNING or state.archived:
         return Action.REST
-    if state.open_calls:
+    return _next_of_turn(state)
+
+
+def _next_of_turn(state: ChatState) -> Action:
+    if any(call.runnable for call in state.open_calls):
         return Action.RUN_TOOLS
-    if state.turn_ended:
+    if state.open_calls:
+        return Action.REQUIRE_ACTION
+    if state.compaction is not None:
+        return Action.COMPACT
+    if state.turn_ended or state.step >= MAX_STEPS_PER_TURN:
         return Action.FINISH_TURN
-    return Action.CALL_MODEL
+    return Action.PLACE_STEERING if state.steering else Action.CALL_MODEL

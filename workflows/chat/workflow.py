@@ -6,6 +6,7 @@ receipt. The main loop does what the state asks for, one action at a time, and r
 """
 
 import asyncio
+from datetime import timedelta
 from typing import Any, cast
 
 from temporalio import workflow
@@ -14,26 +15,35 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities import contract
-    from models.chat_state import ChatState
+    from models.chat_state import ChatState, ChatStatus, ToolCallRef
     from models.turns import (
+        AnswerCalls,
         ChatStart,
         Commit,
+        Compaction,
         ModelCall,
         Receipt,
         ResultsCommit,
         SendMessage,
         SetArchived,
         StepEnd,
+        ToolEnd,
         ToolRun,
         Verdict,
         Write,
     )
     from workflows.chat import policies
     from workflows.chat.events import (
+        ActionNeeded,
+        ActionTimedOut,
         ArchivedSet,
+        CallsAnswered,
+        CompactionRequested,
+        ContextCleared,
         Event,
         InterruptAsked,
         MessageSent,
+        SteeringDue,
         StepStopped,
         TurnEnded,
     )
@@ -64,6 +74,14 @@ class ChatWorkflow:
                     await self._call_model()
                 case Action.RUN_TOOLS:
                     await self._run_tools()
+                case Action.COMPACT:
+                    await self._compact()
+                case Action.REQUIRE_ACTION:
+                    await self._settle(ActionNeeded(self._start.action_seconds))
+                case Action.AWAIT_ACTION:
+                    await self._await_action()
+                case Action.PLACE_STEERING:
+                    await self._settle(SteeringDue())
                 case Action.FINISH_TURN:
                     await self._settle(TurnEnded())
                 case Action.FINISH_INTERRUPTION:
@@ -88,6 +106,14 @@ class ChatWorkflow:
     def _admit_interrupt(self) -> None:
         self._admit(InterruptAsked())
 
+    @workflow.update(description="Deliver stored results or approvals to the calls that wait for them")
+    async def answer_calls(self, command: AnswerCalls) -> Receipt:
+        return await self._command(_answered(command))
+
+    @answer_calls.validator
+    def _admit_answers(self, command: AnswerCalls) -> None:
+        self._admit(_answered(command))
+
     @workflow.update(description="Archive or unarchive the chat")
     async def set_archived(self, command: SetArchived) -> Receipt:
         return await self._command(ArchivedSet(command.archived))
@@ -95,6 +121,22 @@ class ChatWorkflow:
     @set_archived.validator
     def _admit_archived(self, command: SetArchived) -> None:
         self._admit(ArchivedSet(command.archived))
+
+    @workflow.update(description="Summarize the conversation, so that the next prompt is short")
+    async def compact(self) -> Receipt:
+        return await self._command(CompactionRequested())
+
+    @compact.validator
+    def _admit_compaction(self) -> None:
+        self._admit(CompactionRequested())
+
+    @workflow.update(description="Let the next prompt begin without the conversation so far")
+    async def clear(self) -> Receipt:
+        return await self._command(ContextCleared())
+
+    @clear.validator
+    def _admit_clearing(self) -> None:
+        self._admit(ContextCleared())
 
     def _admit(self, event: Event) -> None:
         """Refuse an illegal command without a trace in the history.
@@ -152,10 +194,11 @@ class ChatWorkflow:
         except InvalidState as err:
             raise ApplicationError(str(err), type="InvalidState", non_retryable=True) from err
 
-    async def _settle(self, event: TurnEnded | StepStopped) -> None:
+    async def _settle(self, event: Event) -> None:
         """A transition the loop itself asks for; a command that came first may have made it needless."""
+        state = self._state
         try:
-            await self._apply(event, f"{event.transition}/{self._state.turn}")
+            await self._apply(event, f"{event.transition}/{state.turn}.{state.step}/{state.snapshot_version}")
         except ApplicationError as err:
             if err.type != "TransitionNotAllowed":
                 raise
@@ -178,30 +221,69 @@ class ChatWorkflow:
         finally:
             self._in_flight = []
 
+    async def _compact(self) -> None:
+        state = self._state
+        handle = workflow.start_activity(
+            contract.compact,
+            Compaction(chat_id=self._start.chat_id, turn=state.turn, step=state.step),
+            **policies.compaction(f"turn {state.turn}, compaction after step {state.step}"),
+        )
+        self._in_flight = [handle]
+        try:
+            self._adopt(await handle)
+        except ActivityError:
+            if self._state == state:  # nobody stopped it: a fault of ours, visible in the Temporal UI
+                raise
+        finally:
+            self._in_flight = []
+
     async def _run_tools(self) -> None:
         state = self._state
-        chat_id = self._start.chat_id
-        handles = [
-            workflow.start_activity(
-                contract.run_tool,
-                ToolRun(chat_id=chat_id, turn=state.turn, step=state.step, call=call),
-                **policies.tool_run(call.name),
-            )
-            for call in state.open_calls
-        ]
-        self._in_flight = [*handles]
-        await asyncio.gather(*handles, return_exceptions=True)
-        self._in_flight = []
-        if self._state.turn != state.turn or next_action(self._state) is not Action.RUN_TOOLS:
+        calls = [call for call in state.open_calls if call.runnable]
+        ends = await self._run_calls(state, calls)
+        if self._state.turn != state.turn:
+            return
+        if self._state.status is ChatStatus.INTERRUPTING:
+            # an attempt that died without an answer may have left something running
+            await self._run_calls(state, [call for call, end in zip(calls, ends, strict=True) if not end])
+            return
+        if next_action(self._state) is not Action.RUN_TOOLS:
             return
         async with self._writing:
             self._adopt(
                 await workflow.execute_local_activity(
                     contract.commit_results,
-                    ResultsCommit(chat_id=chat_id, turn=state.turn, step=state.step),
+                    ResultsCommit(chat_id=self._start.chat_id, turn=state.turn, step=state.step),
                     **policies.ROW_WRITE,
                 )
             )
+
+    async def _run_calls(self, state: ChatState, calls: list[ToolCallRef]) -> list[ToolEnd | None]:
+        """Run calls in parallel; how each ended, None where nobody said."""
+        handles = [
+            workflow.start_activity(
+                contract.run_tool,
+                ToolRun(chat_id=self._start.chat_id, turn=state.turn, step=state.step, call=call),
+                **policies.tool_run(call),
+            )
+            for call in calls
+        ]
+        self._in_flight = [*handles]
+        ends = await asyncio.gather(*handles, return_exceptions=True)
+        self._in_flight = []
+        return [None if isinstance(end, BaseException) else end for end in ends]
+
+    async def _await_action(self) -> None:
+        """Wait until somebody outside has acted, or for the deadline. Nothing polls."""
+        state = self._state
+        deadline = state.action_deadline or workflow.now()
+        left = max(deadline - workflow.now(), timedelta())
+        try:
+            await workflow.wait_condition(
+                lambda: self._state != state, timeout=left, timeout_summary="deadline of an action"
+            )
+        except TimeoutError:
+            await self._settle(ActionTimedOut())
 
     async def _rested(self) -> bool:
         """Wait for work.
@@ -253,3 +335,7 @@ class ChatWorkflow:
         workflow.set_current_details(
             f"{state.name}: turn {state.turn}, step {state.step}, {state.queued} queued"
         )
+
+
+def _answered(command: AnswerCalls) -> CallsAnswered:
+    return CallsAnswered(command.draft_id, command.place, command.turn, command.step)

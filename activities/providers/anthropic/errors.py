@@ -2,12 +2,13 @@
 
 import re
 import ssl
+from collections.abc import Mapping
 from typing import Any
 
 import httpx2
 from anthropic import APIConnectionError, APIStatusError
 
-from activities.providers.failures import Rule, Signal, classify, retry_after
+from activities.providers.failures import OVERFLOW_TEXT, Rule, Signal, classify, retry_after, should_retry
 from models.failures import Failure, FailureKind
 
 
@@ -41,12 +42,16 @@ _OWN_RULES = (
         FailureKind.CONFIG,
         False,
         frozenset({404, 413}),
-        re.compile("prompt is too long|exceeds? context limit"),
+        OVERFLOW_TEXT,
     ),
 )
 
 _UNREADABLE = "server error: a part of the stream could not be read"
+_RESET = "connection reset"
 _TLS = "malformed configuration: the TLS certificate of the endpoint could not be verified"
+
+_BELOW_THE_CLIENT = frozenset({"anyio", "h11", "h2", "httpcore", "httpcore2", "httpx", "httpx2"})
+"""Packages whose exceptions are about the connection, whatever they are."""
 
 # First match wins. A phrase says to people what happened, and to the rules how to sort it. The texts of these
 # exceptions are not used: they may quote an address or a key.
@@ -56,7 +61,7 @@ _TRANSPORT_PHRASES: tuple[tuple[type[Exception], str], ...] = (
     (httpx2.TimeoutException, "the connection timed out"),
     (httpx2.ConnectError, "connection refused, or no such host"),
     (httpx2.ProxyError, "the proxy is unavailable"),
-    (httpx2.NetworkError, "connection reset"),
+    (httpx2.NetworkError, _RESET),
     (httpx2.RemoteProtocolError, "unexpected EOF: the connection closed before the answer was complete"),
     (httpx2.LocalProtocolError, "malformed configuration: the key or a header cannot be sent over HTTP"),
     (httpx2.UnsupportedProtocol, "malformed configuration: the address must begin with http or https"),
@@ -64,7 +69,13 @@ _TRANSPORT_PHRASES: tuple[tuple[type[Exception], str], ...] = (
     (httpx2.TooManyRedirects, "malformed configuration: the address redirects without end"),
     (httpx2.DecodingError, _UNREADABLE),
     (UnreadableStream, _UNREADABLE),
-    (APIConnectionError, "connection reset"),
+    (APIConnectionError, _RESET),
+    # from below the HTTP client, which does not translate them all
+    (TimeoutError, "the connection timed out"),
+    (ConnectionRefusedError, "connection refused"),
+    (ssl.SSLError, _RESET),
+    (EOFError, "unexpected EOF: the connection closed before the answer was complete"),
+    (OSError, _RESET),
 )
 
 
@@ -76,18 +87,18 @@ def classify_exception(error: Exception, provider: str) -> Failure:
     """
     if isinstance(error, APIStatusError):
         return _classify_body(
-            error.body, provider, error.status_code, retry_after(error.response.headers), raw=error.message
+            error.body, provider, error.status_code, error.response.headers, raw=error.message
         )
     return classify(Signal(provider, raw_detail=_phrase(error)))
 
 
 def classify_error_event(body: Any, provider: str) -> Failure:
     """Sort the payload of an `error` event, which ends a stream that began with 200."""
-    return _classify_body(body, provider, None, None, raw=None)
+    return _classify_body(body, provider, None, {}, raw=None)
 
 
 def _classify_body(
-    body: Any, provider: str, status: int | None, retry_after_seconds: float | None, raw: str | None
+    body: Any, provider: str, status: int | None, headers: Mapping[str, str], raw: str | None
 ) -> Failure:
     error_type = _text_at(body, "error", "type")
     return classify(
@@ -97,7 +108,8 @@ def _classify_body(
             code=f"{error_type} {_text_at(body, 'error', 'details', 'error_code')}",
             detail=_text_at(body, "error", "message") or _text_at(body, "message"),
             raw_detail=raw[:MAX_RAW_CHARACTERS] if raw and isinstance(body, str) else None,
-            retry_after_seconds=retry_after_seconds,
+            retry_after_seconds=retry_after(headers),
+            should_retry=should_retry(headers),
         ),
         _OWN_RULES,
     )
@@ -123,4 +135,6 @@ def _phrase(error: Exception) -> str:
     for known, phrase in _TRANSPORT_PHRASES:
         if any(isinstance(cause, known) for cause in causes):
             return phrase
+    if any(type(cause).__module__.partition(".")[0] in _BELOW_THE_CLIENT for cause in causes):
+        return _RESET
     return ""

@@ -92,6 +92,7 @@ class MessageReader:
         self._usage = UsageMeter()
         self._response_id: str | None = None
         self._reason = FinishReason.UNKNOWN
+        self._metadata: dict[str, Any] = {}
         self._kinds: dict[int, str] = {}
         self._whole_inputs: dict[int, dict[str, Any]] = {}
 
@@ -114,14 +115,16 @@ class MessageReader:
                 case "message_start":
                     self._response_id = event["message"].get("id")
                     self._usage.report(event["message"].get("usage") or {})
+                    self._metadata["message"] = {k: v for k, v in event["message"].items() if k != "content"}
                 case "message_delta":
                     self._reason = _FINISH_REASONS.get(
                         event["delta"].get("stop_reason"), FinishReason.UNKNOWN
                     )
                     self._usage.report(event.get("usage") or {})
+                    self._metadata["delta"] = event
                 case "message_stop":
                     self.done = True
-                    yield Finish(self._reason, self._usage.total, self._response_id)
+                    yield Finish(self._reason, self._usage.total, self._response_id, self._metadata)
                 case "error":
                     raise ModelCallError(classify_error_event(event, self._vendor))
                 case other:

@@ -102,10 +102,14 @@ class MessagesRequest(BaseModel):
         """How many times the assistant has spoken since the user did."""
         return sum(message.role == "assistant" for message in self.messages[self.last_typed_index + 1 :])
 
+    @property
+    def forbids_tools(self) -> bool:
+        """Whether the model may call no tool at all."""
+        return self.tool_choice is not None and self.tool_choice.get("type") == "none"
+
     def offers_tool(self, name: str) -> bool:
         """Whether the model may call the tool `name` in this request."""
-        forbidden = self.tool_choice is not None and self.tool_choice.get("type") == "none"
-        return not forbidden and any(tool.name == name for tool in self.tools)
+        return not self.forbids_tools and any(tool.name == name for tool in self.tools)
 
 
 def fingerprint(body: dict[str, Any]) -> str:

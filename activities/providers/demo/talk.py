@@ -11,6 +11,7 @@ FIRST_AFTER_SECONDS = 0.15
 QUOTE_LENGTH = 60
 
 ABOUT_TIME = re.compile(r"\b(time|clock|date)\b", re.IGNORECASE)
+WANTS_SUMMARY = re.compile(r"\b(sum up|summar(y|ize))\b", re.IGNORECASE)
 WANTS_LENGTH = re.compile(r"\b(story|explain|long|essay|detail(s|ed)?|tell me (all|more))\b", re.IGNORECASE)
 
 SHORT = """\
@@ -53,6 +54,8 @@ ANTHROPIC_API_KEY and start again with a real one."""
 def conversational_step(request: MessagesRequest) -> Step:
     """The unscripted answer: a tool call when asked for the time, else some words about the product."""
     question = request.messages[request.last_typed_index].text
+    if (request.forbids_tools or not request.tools) and WANTS_SUMMARY.search(question):
+        return Step(text=_summary(request))
     results = [block.result_text for block in request.messages[-1].blocks if block.type == "tool_result"]
     if results and request.step > 0:
         return _paced(Step(text=f"The tool answered: {' / '.join(results)}. Is there anything else to try?"))
@@ -66,6 +69,12 @@ def conversational_step(request: MessagesRequest) -> Step:
         )
     template = LONG if WANTS_LENGTH.search(question) else SHORT
     return _paced(Step(text=template.format(greeting=_greeting(question))))
+
+
+def _summary(request: MessagesRequest) -> str:
+    """What is said to whoever takes the conversation over."""
+    said = sum(message.role == "assistant" for message in request.messages)
+    return f"The user tries out Perdure's demo model, which has answered {said} times. Nothing is left to do."
 
 
 def _paced(step: Step) -> Step:

@@ -11,9 +11,11 @@ from activities.providers.failures import (
     message_for,
     provider_failure,
     retry_after,
+    should_retry,
     status_in_text,
 )
 from models.failures import FailureKind as Kind
+from models.failures import RetryLimits, retry_delay_seconds
 
 TEXTS = [
     ("Operation interrupted", None, Kind.GENERIC, False),
@@ -38,6 +40,32 @@ TEXTS = [
     ("", 500, Kind.GENERIC, True),
     ("", 418, Kind.GENERIC, False),
     ("upstream answered with status code 503", None, Kind.TIMEOUT, True),
+    ("invalid model", 429, Kind.CONFIG, False),
+    ("model not found", 503, Kind.CONFIG, False),
+    ("authentication failed for invalid model", None, Kind.AUTH, False),
+    ("quota", 429, Kind.RATE_LIMIT, True),
+    ("billing", 400, Kind.USAGE_LIMIT, False),
+    ("401: stream error: INTERNAL_ERROR; received from peer", None, Kind.AUTH, False),
+    ("stream error: stream ID 401; INTERNAL_ERROR; received from peer", None, Kind.TIMEOUT, True),
+    ("stream error: stream ID 503; PROTOCOL_ERROR; received from peer", None, Kind.GENERIC, False),
+    ("lookup of 10.0.0.1:503 went wrong", None, Kind.GENERIC, False),
+    ("context canceled", 500, Kind.GENERIC, True),
+    ("internal server error: context canceled", None, Kind.GENERIC, True),
+    ("context canceled", None, Kind.GENERIC, False),
+    ("context deadline exceeded", None, Kind.TIMEOUT, False),
+    ("http2: stream closed", None, Kind.TIMEOUT, True),
+    ("read: connection reset by peer", None, Kind.TIMEOUT, True),
+    ("write: broken pipe", None, Kind.TIMEOUT, True),
+    ("http2: server sent GOAWAY", None, Kind.TIMEOUT, True),
+    ("rate_limit_error", None, Kind.RATE_LIMIT, True),
+    ("payment required", None, Kind.USAGE_LIMIT, False),
+    ("invalid_api_key", None, Kind.AUTH, False),
+    ("unsupported model", 404, Kind.CONFIG, False),
+    ("", 408, Kind.TIMEOUT, True),
+    ("", 502, Kind.TIMEOUT, True),
+    ("", 504, Kind.TIMEOUT, True),
+    ("", 529, Kind.OVERLOADED, True),
+    ("", 429, Kind.RATE_LIMIT, True),
 ]
 
 
@@ -47,6 +75,64 @@ def test_the_first_rule_that_matches_decides(
 ) -> None:
     failure = classify(Signal("openai", status=status, text=text))
     assert (failure.kind, failure.retryable) == (kind, retryable)
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "overflow"),
+    [
+        ("context_length_exceeded", 400, True),
+        ("this model's maximum context length is 8192 tokens", 400, True),
+        ("context length exceeded", None, True),
+        ("model not found", 404, False),
+        ("rate limited", 429, False),
+        ("", 413, False),
+    ],
+)
+def test_a_prompt_that_is_too_long_is_told_from_other_mistakes(
+    text: str, status: int | None, overflow: bool
+) -> None:
+    failure = classify(Signal("openai", status=status, text=text))
+    assert failure.context_overflow is overflow
+    assert "context_overflow" not in failure.as_chat_error()
+
+
+@pytest.mark.parametrize(
+    ("status", "says", "retryable"),
+    [
+        (529, False, False),
+        (400, True, True),
+        (529, None, True),
+        (401, True, False),
+        (404, True, False),
+    ],
+)
+def test_the_provider_has_the_last_word_unless_people_must_mend_it(
+    status: int, says: bool | None, retryable: bool
+) -> None:
+    text = "model not found" if status == 404 else ""
+    failure = classify(Signal("openai", status=status, text=text, should_retry=says))
+    assert failure.retryable is retryable
+
+
+@pytest.mark.parametrize(
+    ("value", "meaning"), [("true", True), ("False", False), ("", None), ("maybe", None)]
+)
+def test_should_retry_is_read_from_its_header(value: str, meaning: bool | None) -> None:
+    assert should_retry({"x-should-retry": value}) is meaning
+    assert should_retry({}) is None
+
+
+def test_delays_double_up_to_a_minute_unless_the_provider_asks_for_more() -> None:
+    delays = [retry_delay_seconds(failures, None) for failures in range(1, 9)]
+    assert delays == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert retry_delay_seconds(1, 90.0) == 90
+    assert retry_delay_seconds(8, 0.5) == 60
+    assert RetryLimits().attempts == 25
+
+
+def test_the_label_of_the_run_wins_over_names_in_the_text() -> None:
+    failure = classify(Signal("bedrock", status=529, text="anthropic.claude is overloaded"))
+    assert (failure.provider, failure.message) == ("bedrock", "AWS Bedrock is temporarily overloaded.")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A chat put straight into any state, on real rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -7,12 +8,14 @@ from uuid import UUID, uuid4
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.chat_state import StateName
+from models.chat_state import StateName, ToolCallRef
 from models.store.bundle import read_state
 from models.store.tables import (
     chats,
     drafts,
     messages,
+    model_configs,
+    organizations,
     queued_messages,
     users,
 )
@@ -29,10 +32,35 @@ ROWS = {
     StateName.R1: ("running", 2, False),
     StateName.I0: ("interrupting", 0, False),
     StateName.I1: ("interrupting", 2, False),
+    StateName.A0: ("requires_action", 0, False),
+    StateName.A1: ("requires_action", 2, False),
     StateName.XW: ("waiting", 0, True),
     StateName.XE0: ("error", 0, True),
     StateName.XE1: ("error", 2, True),
 }
+
+
+OURS = ToolCallRef(id="call_1", name="current_time")
+THEIRS = ToolCallRef(id="call_1", name="their_tool", client=True)
+
+
+async def new_chat(engine: AsyncEngine, *, context_limit: int = 1000) -> "ChatRows":
+    """A chat of its own owner and organization, not written yet."""
+    organization, owner, model = uuid4(), uuid4(), uuid4()
+    async with engine.begin() as conn:
+        await conn.execute(insert(organizations).values(id=organization, name=str(organization)))
+        await conn.execute(insert(users).values(id=owner, organization_id=organization, username=str(owner)))
+        await conn.execute(
+            insert(model_configs).values(
+                id=model,
+                organization_id=organization,
+                provider="demo",
+                model="perdure-demo",
+                display_name="d",
+                context_limit=context_limit,
+            )
+        )
+    return ChatRows(engine, owner, model)
 
 
 @dataclass
@@ -44,8 +72,18 @@ class ChatRows:
     model: UUID
     chat: UUID = field(default_factory=uuid4)
 
-    async def write(self, name: StateName, *, queued: int | None = None, open_calls: bool = True) -> None:
+    async def write(
+        self,
+        name: StateName,
+        *,
+        queued: int | None = None,
+        open_calls: bool = True,
+        calls: Sequence[ToolCallRef] | None = None,
+        steering: bool = False,
+    ) -> None:
         status, backlog, archived = ROWS[name]
+        if calls is None:
+            calls = [THEIRS if status == "requires_action" else OURS] if open_calls else []
         backlog = backlog if queued is None else queued
         async with self.engine.begin() as conn:
             organization = (
@@ -62,7 +100,8 @@ class ChatRows:
                     turn=3,
                     step=1,
                     title="t",
-                    open_calls=[{"id": "call_1", "name": "current_time"}] if open_calls else [],
+                    open_calls=[call.stored() for call in calls],
+                    steering=backlog if steering else 0,
                     snapshot_version=10,
                     history_version=9,
                     queue_version=8,
@@ -79,10 +118,39 @@ class ChatRows:
                         content_version=1,
                         created_by=self.owner,
                         model_config_id=self.model,
+                        steers=steering,
                     )
                 )
 
+    async def say(self, text: str, *, role: str = "user", visibility: str = "both", **columns: Any) -> int:
+        """Put a message straight into history."""
+        async with self.engine.begin() as conn:
+            inserted = await conn.execute(
+                insert(messages)
+                .values(
+                    chat_id=self.chat,
+                    role=role,
+                    visibility=visibility,
+                    created_by=self.owner if role == "user" else None,
+                    content_version=1,
+                    **{"content": [{"type": "text", "text": text}], "turn": 3, "step": 0, **columns},
+                )
+                .returning(messages.c.id)
+            )
+            return inserted.scalar_one()
+
+    async def history(self) -> list[Any]:
+        """All rows of history, oldest first."""
+        async with self.engine.connect() as conn:
+            found = await conn.execute(
+                select(messages).where(messages.c.chat_id == self.chat).order_by(messages.c.id)
+            )
+            return list(found.mappings())
+
     async def draft(self, text: str = "hello") -> UUID:
+        return await self.draft_of([{"type": "text", "text": text}])
+
+    async def draft_of(self, content: list[dict[str, Any]]) -> UUID:
         draft = uuid4()
         async with self.engine.begin() as conn:
             await conn.execute(
@@ -91,7 +159,7 @@ class ChatRows:
                     chat_id=self.chat,
                     created_by=self.owner,
                     request_hash="h",
-                    content=[{"type": "text", "text": text}],
+                    content=content,
                 )
             )
         return draft

@@ -1,13 +1,12 @@
 """A step begins, ends, and ends again: what each leaves in the rows, and that it happens once."""
 
 import asyncio
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
 
 from models.chat_state import ChatState, ChatStatus, StateName, ToolCallRef
-from models.failures import MAX_PROVIDER_ATTEMPTS, Failure, FailureKind
+from models.failures import Failure, FailureKind, RetryLimits
 from models.store import steps, tool_results
 from models.store.bundle import read_state
 from models.store.steps import Answer, Begun, RetryLater
@@ -18,6 +17,7 @@ from workflows.chat.events import Transition
 from workflows.chat.machine import MATRIX
 
 CALL = ToolCallRef(id="toolu_1", name="current_time")
+LIMITS = RetryLimits()
 OVERLOADED = Failure(kind=FailureKind.OVERLOADED, message="Busy.", provider="demo", retryable=True)
 
 
@@ -26,7 +26,9 @@ def second_step(chat: ChatRows) -> ModelCall:
 
 
 def answer(chat: ChatRows, *calls: ToolCallRef, text: str = "hello") -> Answer:
-    asked = [{"type": "tool-call", "tool_call_id": c.id, "tool_name": c.name, "args": {}} for c in calls]
+    asked: list[dict[str, Any]] = [
+        {"type": "tool-call", "tool_call_id": c.id, "tool_name": c.name, "args": {}} for c in calls
+    ]
     return Answer(
         parts=[{"type": "text", "text": text}, *asked],
         calls=calls,
@@ -181,7 +183,7 @@ async def test_retries_are_counted_shown_and_cleared_by_the_next_attempt(chat: C
     await steps.begin_attempt(chat.engine, call)
     delays: list[float] = []
     for _ in range(3):
-        noted = await steps.note_failure(chat.engine, call, OVERLOADED)
+        noted = await steps.note_failure(chat.engine, call, OVERLOADED, LIMITS)
         assert isinstance(noted, RetryLater)
         delays.append(noted.delay_seconds)
     assert delays == [1, 2, 4]
@@ -197,20 +199,47 @@ async def test_retries_are_counted_shown_and_cleared_by_the_next_attempt(chat: C
 async def test_the_provider_may_ask_for_a_longer_wait(chat: ChatRows):
     call = await begun(chat)
     patient = OVERLOADED.model_copy(update={"retry_after_seconds": 90.0})
-    noted = await steps.note_failure(chat.engine, call, patient)
+    noted = await steps.note_failure(chat.engine, call, patient, LIMITS)
     assert isinstance(noted, RetryLater)
     assert noted.delay_seconds == 90
 
 
 async def test_the_last_attempt_of_many_rests_in_error(chat: ChatRows):
     call = await begun(chat)
-    for _ in range(MAX_PROVIDER_ATTEMPTS - 1):
-        assert isinstance(await steps.note_failure(chat.engine, call, OVERLOADED), RetryLater)
-    outcome = await steps.note_failure(chat.engine, call, OVERLOADED)
+    for _ in range(LIMITS.attempts - 1):
+        assert isinstance(await steps.note_failure(chat.engine, call, OVERLOADED, LIMITS), RetryLater)
+    outcome = await steps.note_failure(chat.engine, call, OVERLOADED, LIMITS)
     assert isinstance(outcome, StepOutcome)
     assert outcome.end is StepEnd.FAILED
     error = (await chat.row())["last_error"]
     assert (error["kind"], error["retryable"]) == ("overloaded", False)
+
+
+async def test_retrying_ends_when_its_whole_time_is_over(chat: ChatRows):
+    call = await begun(chat)
+    assert isinstance(await steps.note_failure(chat.engine, call, OVERLOADED, LIMITS), RetryLater)
+    patient = OVERLOADED.model_copy(update={"retry_after_seconds": LIMITS.total_seconds})
+    outcome = await steps.note_failure(chat.engine, call, patient, LIMITS)
+    assert isinstance(outcome, StepOutcome)
+    row = await chat.row()
+    assert (outcome.end, row["failing_since"], row["retry_state"]) == (StepEnd.FAILED, None, None)
+    assert "Gave up after 2 attempts." in row["last_error"]["message"]
+
+
+async def test_a_wait_longer_than_any_chat_waits_is_an_error_at_once(chat: ChatRows):
+    call = await begun(chat)
+    tomorrow = OVERLOADED.model_copy(update={"retry_after_seconds": 86400.0})
+    outcome = await steps.note_failure(chat.engine, call, tomorrow, LIMITS)
+    assert isinstance(outcome, StepOutcome)
+    assert "asks to wait" in (await chat.row())["last_error"]["message"]
+
+
+async def test_calls_that_are_not_to_run_are_answered_with_the_step(chat: ChatRows):
+    call = await begun(chat)
+    cut = Answer([{"type": "text", "text": "cut"}], [], chat.model, not_run=[CALL])
+    outcome = await steps.commit_step(chat.engine, call, cut)
+    assert (outcome.state.name, outcome.state.open_calls) == (StateName.W, ())
+    assert await chat.texts() == ["cut", f"tool {CALL.id}"]
 
 
 async def test_results_enter_history_together_in_call_order_with_their_own_times(chat: ChatRows):
@@ -223,7 +252,6 @@ async def test_results_enter_history_together_in_call_order_with_their_own_times
         part = {"type": "tool-result", "tool_call_id": ref.id, "tool_name": ref.name, "result": "now"}
         await tool_results.record_result(chat.engine, run, part)
         await tool_results.record_result(chat.engine, run, {**part, "result": "a second time"})
-        assert await tool_results.find_result(chat.engine, run)
     commit = ResultsCommit(chat_id=chat.chat, turn=3, step=2)
     state = await steps.commit_results(chat.engine, commit)
     assert await steps.commit_results(chat.engine, commit) == state
@@ -240,18 +268,6 @@ async def test_results_enter_history_together_in_call_order_with_their_own_times
     assert first.created_at > second.created_at
     assert [row.content[0]["result"] for row in (first, second)] == ["now", "now"]
     assert third.content[0]["is_error"] is True
-
-
-async def test_the_arguments_of_a_call_are_found_by_its_id(chat: ChatRows):
-    call = await begun(chat)
-    part = {"type": "tool-call", "tool_call_id": CALL.id, "tool_name": CALL.name, "args": {"zone": "UTC"}}
-    await steps.commit_step(chat.engine, call, Answer([part], [CALL], chat.model))
-    run = ToolRun(chat_id=chat.chat, turn=3, step=2, call=CALL)
-    assert await tool_results.read_arguments(chat.engine, run) == {"zone": "UTC"}
-    with pytest.raises(LookupError):
-        await tool_results.read_arguments(
-            chat.engine, run.model_copy(update={"call": ToolCallRef(id=str(uuid4()), name="x")})
-        )
 
 
 def test_a_state_at_rest_is_one_without_work():

@@ -6,19 +6,31 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from models.chat_state import ChatState, ChatStatus, StateName, ToolCallRef
-from models.turns import BusyBehavior
+from models.chat_state import Approval, ChatState, ChatStatus, StateName, ToolCallRef
+from models.compaction import CompactionReason, reenters
+from models.turns import BusyBehavior, Placement, Write
 from workflows.chat.events import (
+    ActionNeeded,
+    ActionTimedOut,
     ArchivedSet,
+    CallsAnswered,
+    CompactionRequested,
+    ContextCleared,
     Event,
     InterruptAsked,
     MessageSent,
+    SteeringDue,
     StepStopped,
     TurnEnded,
 )
 from workflows.chat.machine import Action, IllegalTransition, allowed, decide, next_action
 
-CALL = ToolCallRef(id="call", name="current_time")
+CALLS = {
+    "ours": ToolCallRef(id="ours", name="current_time"),
+    "theirs": ToolCallRef(id="theirs", name="their_tool", client=True),
+    "guarded": ToolCallRef(id="guarded", name="delete", approval=Approval.PENDING),
+    "last": ToolCallRef(id="last", name="propose", stop_after=True),
+}
 
 
 class Rows(RuleBasedStateMachine):
@@ -31,14 +43,17 @@ class Rows(RuleBasedStateMachine):
         self.queue: list[int] = []
         self.accepted: list[int] = []
         self.delivered: list[int] = []
+        self.steering: set[int] = set()
         self.drafts = 0
+        self.reentries = 0
 
     def ask(self, event: Event) -> None:
         before = self.state
         try:
             write = decide(before, event)
         except IllegalTransition:
-            assert not allowed(event.transition, before.name)
+            late = isinstance(event, CallsAnswered) and event.step != before.step
+            assert late or not allowed(event.transition, before.name)
             assert self.state == before
             return
         assert (write.expect, write.expect_turn) == (before.name, before.turn)
@@ -47,9 +62,17 @@ class Rows(RuleBasedStateMachine):
             self.accepted.append(event.draft.int)
             if write.place == "queue":
                 self.queue.append(event.draft.int)
+            if write.steers:
+                self.steering.add(event.draft.int)
+        if isinstance(event, CallsAnswered):
+            open_calls = self.answered(event, open_calls)
         if write.close_calls is not None:
             self.history += ["result"] * len(open_calls)
             open_calls = ()
+        if write.place_steering:
+            for draft in [draft for draft in self.queue if draft in self.steering]:
+                self.queue.remove(draft)
+                self.enter(draft, open_calls)
         if write.promote_head:
             self.enter(self.queue.pop(0), open_calls)
         elif isinstance(event, MessageSent) and write.place == "history":
@@ -60,16 +83,31 @@ class Rows(RuleBasedStateMachine):
             archived=write.archived,
             turn=write.turn,
             queued=len(self.queue),
+            steering=len(self.steering.intersection(self.queue)),
             step=0 if new_turn else before.step,
             open_calls=() if new_turn else open_calls,
-            turn_ended=False if new_turn else before.turn_ended,
+            turn_ended=False if new_turn else before.turn_ended or write.request_compaction,
+            compaction=self.compaction_after(write),
             snapshot_version=before.snapshot_version + 1,
         )
+
+    def compaction_after(self, write: Write) -> CompactionReason | None:
+        if write.request_compaction:
+            return CompactionReason.MANUAL
+        return self.state.compaction if write.keep_compaction else None
 
     def enter(self, draft: int, open_calls: tuple[ToolCallRef, ...]) -> None:
         assert not open_calls, "a user message entered while a call was open"
         self.delivered.append(draft)
         self.history.append("user")
+
+    def answered(self, event: CallsAnswered, calls: tuple[ToolCallRef, ...]) -> tuple[ToolCallRef, ...]:
+        if event.place is Placement.RESULTS:
+            self.history += ["result"] * sum(call.client for call in calls)
+            return tuple(call for call in calls if not call.client)
+        return tuple(
+            call if call.client else call.model_copy(update={"approval": Approval.GIVEN}) for call in calls
+        )
 
     @rule(busy=st.sampled_from(BusyBehavior))
     def send(self, busy: BusyBehavior) -> None:
@@ -84,19 +122,47 @@ class Rows(RuleBasedStateMachine):
     def archive(self, archived: bool) -> None:
         self.ask(ArchivedSet(archived))
 
+    @rule()
+    def compact(self) -> None:
+        self.ask(CompactionRequested())
+
+    @rule()
+    def clear(self) -> None:
+        self.ask(ContextCleared())
+
+    @precondition(lambda self: next_action(self.state) is Action.COMPACT)
+    @rule(done=st.booleans())
+    def the_summary_comes(self, done: bool) -> None:
+        reason = self.state.compaction
+        assert reason is not None
+        if reason is CompactionReason.OVERFLOW and not done:
+            self.state = self.state.model_copy(update={"status": ChatStatus.ERROR, "compaction": None})
+            return
+        goes_on = done and reenters(reason, turn_ended=self.state.turn_ended, reentries=self.reentries)
+        self.reentries += goes_on
+        ended = self.state.turn_ended and not goes_on
+        status = ChatStatus.WAITING if ended and not self.queue else ChatStatus.RUNNING
+        self.state = self.state.model_copy(update={"compaction": None, "turn_ended": ended, "status": status})
+
     @precondition(lambda self: next_action(self.state) is Action.CALL_MODEL)
-    @rule(calls=st.booleans(), fails=st.booleans())
-    def the_model_answers(self, calls: bool, fails: bool) -> None:
+    @rule()
+    def the_prompt_is_too_long(self) -> None:
+        self.state = self.state.model_copy(update={"compaction": CompactionReason.OVERFLOW})
+
+    @precondition(lambda self: next_action(self.state) is Action.CALL_MODEL)
+    @rule(calls=st.sets(st.sampled_from(sorted(CALLS))), fails=st.booleans(), full=st.booleans())
+    def the_model_answers(self, calls: set[str], fails: bool, full: bool) -> None:
         if fails:
             self.state = self.state.model_copy(update={"status": ChatStatus.ERROR})
             return
         self.history.append("assistant")
-        done = not calls and not self.queue
+        done = not calls and not self.queue and not full
         self.state = self.state.model_copy(
             update={
                 "step": self.state.step + 1,
-                "open_calls": (CALL,) if calls else (),
+                "open_calls": tuple(CALLS[name] for name in sorted(calls)),
                 "turn_ended": not calls,
+                "compaction": CompactionReason.THRESHOLD if full else None,
                 "status": ChatStatus.WAITING if done else ChatStatus.RUNNING,
             }
         )
@@ -104,8 +170,44 @@ class Rows(RuleBasedStateMachine):
     @precondition(lambda self: next_action(self.state) is Action.RUN_TOOLS)
     @rule()
     def the_tools_answer(self) -> None:
-        self.history.append("result")
-        self.state = self.state.model_copy(update={"open_calls": ()})
+        ran = [call for call in self.state.open_calls if call.runnable]
+        left = tuple(call for call in self.state.open_calls if not call.runnable)
+        self.history += ["result"] * len(ran)
+        ended = self.state.turn_ended or any(call.stop_after for call in ran)
+        rests = ended and not left and not self.queue
+        self.state = self.state.model_copy(
+            update={
+                "open_calls": left,
+                "turn_ended": ended,
+                "status": ChatStatus.WAITING if rests else ChatStatus.RUNNING,
+            }
+        )
+
+    @precondition(lambda self: next_action(self.state) is Action.REQUIRE_ACTION)
+    @rule()
+    def the_calls_wait_for_somebody(self) -> None:
+        self.ask(ActionNeeded(300))
+        assert self.state.status is ChatStatus.REQUIRES_ACTION
+
+    @precondition(lambda self: self.state.status is ChatStatus.REQUIRES_ACTION)
+    @rule(place=st.sampled_from([Placement.RESULTS, Placement.APPROVALS]), late=st.booleans())
+    def somebody_answers(self, place: Placement, late: bool) -> None:
+        self.drafts += 1
+        step = self.state.step - late
+        self.ask(CallsAnswered(UUID(int=self.drafts), place, self.state.turn, step))
+
+    @precondition(lambda self: self.state.status is ChatStatus.REQUIRES_ACTION)
+    @rule()
+    def nobody_answers(self) -> None:
+        self.ask(ActionTimedOut())
+        assert self.state.open_calls == ()
+
+    @precondition(lambda self: next_action(self.state) is Action.PLACE_STEERING)
+    @rule()
+    def the_turn_is_steered(self) -> None:
+        turn = self.state.turn
+        self.ask(SteeringDue())
+        assert (self.state.turn, self.state.steering) == (turn, 0)
 
     @precondition(lambda self: next_action(self.state) is Action.FINISH_TURN)
     @rule()
@@ -123,7 +225,11 @@ class Rows(RuleBasedStateMachine):
 
     @invariant()
     def no_accepted_message_is_lost_doubled_or_reordered(self) -> None:
-        assert self.delivered + self.queue == self.accepted
+        known = self.delivered + self.queue
+        assert sorted(known) == self.accepted
+        for kind in (self.steering, set(self.accepted) - self.steering):
+            of_kind = [draft for draft in known if draft in kind]
+            assert of_kind == sorted(of_kind)
 
     @invariant()
     def a_chat_in_motion_has_something_to_do_and_one_at_rest_has_not(self) -> None:

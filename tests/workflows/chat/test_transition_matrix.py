@@ -4,20 +4,38 @@ from uuid import UUID
 
 import pytest
 
-from models.chat_state import ChatState, ChatStatus, StateName
-from models.turns import BusyBehavior
+from models.chat_state import Approval, ChatState, ChatStatus, StateName, ToolCallRef
+from models.compaction import CompactionReason
+from models.turns import BusyBehavior, Placement
 from workflows.chat.events import (
+    ActionNeeded,
+    ActionTimedOut,
     ArchivedSet,
+    CallsAnswered,
+    CompactionRequested,
+    ContextCleared,
     Event,
     InterruptAsked,
     MessageSent,
+    SteeringDue,
     StepStopped,
     Transition,
     TurnEnded,
 )
-from workflows.chat.machine import MATRIX, IllegalTransition, InvalidState, allowed, decide
+from workflows.chat.machine import (
+    MATRIX,
+    MAX_STEPS_PER_TURN,
+    Action,
+    IllegalTransition,
+    InvalidState,
+    allowed,
+    decide,
+    next_action,
+)
 
 DRAFT = UUID(int=7)
+
+CLIENT_CALL = ToolCallRef(id="call", name="their_tool", client=True)
 
 STATES = {
     StateName.W: ChatState(status=ChatStatus.WAITING),
@@ -27,6 +45,8 @@ STATES = {
     StateName.R1: ChatState(status=ChatStatus.RUNNING, queued=2),
     StateName.I0: ChatState(status=ChatStatus.INTERRUPTING),
     StateName.I1: ChatState(status=ChatStatus.INTERRUPTING, queued=2),
+    StateName.A0: ChatState(status=ChatStatus.REQUIRES_ACTION, open_calls=(CLIENT_CALL,)),
+    StateName.A1: ChatState(status=ChatStatus.REQUIRES_ACTION, open_calls=(CLIENT_CALL,), queued=2),
     StateName.XW: ChatState(status=ChatStatus.WAITING, archived=True),
     StateName.XE0: ChatState(status=ChatStatus.ERROR, archived=True),
     StateName.XE1: ChatState(status=ChatStatus.ERROR, archived=True, queued=2),
@@ -35,12 +55,25 @@ STATES = {
 EVENTS: list[Event] = [
     MessageSent(DRAFT, BusyBehavior.QUEUE),
     MessageSent(DRAFT, BusyBehavior.INTERRUPT),
+    MessageSent(DRAFT, BusyBehavior.STEER),
     InterruptAsked(),
     ArchivedSet(True),
     ArchivedSet(False),
+    CompactionRequested(),
+    ContextCleared(),
     TurnEnded(),
     StepStopped(),
+    SteeringDue(),
+    ActionNeeded(300),
+    CallsAnswered(DRAFT, Placement.RESULTS, turn=1, step=0),
+    CallsAnswered(DRAFT, Placement.APPROVALS, turn=1, step=0),
+    ActionTimedOut(),
 ]
+
+WITH_WHAT_IT_IS_ABOUT = {
+    Transition.PLACE_STEERING: {"steering": 1},
+    Transition.ENTER_REQUIRES_ACTION: {"open_calls": (CLIENT_CALL,)},
+}
 
 CELLS = [(event, name) for event in EVENTS for name in STATES]
 
@@ -49,19 +82,73 @@ def after(state: ChatState, event: Event) -> ChatState:
     """The state a decided write leaves behind, as the store applies it."""
     write = decide(state, event)
     placed = write.draft is not None and write.place == "queue"
-    queued = state.queued + placed - write.promote_head
+    queued = state.queued + placed - write.promote_head - (state.steering if write.place_steering else 0)
     return ChatState(status=write.status, archived=write.archived, queued=queued, turn=write.turn)
 
 
 @pytest.mark.parametrize(("event", "name"), CELLS, ids=lambda x: getattr(x, "transition", x))
 def test_every_cell_is_decided_as_the_matrix_says(event: Event, name: StateName):
-    state = STATES[name]
+    state = STATES[name].model_copy(update=WITH_WHAT_IT_IS_ABOUT.get(event.transition, {}))
     if allowed(event.transition, name):
         assert after(state, event).name in MATRIX[event.transition][name]
     else:
         with pytest.raises(IllegalTransition) as caught:
             decide(state, event)
         assert (caught.value.transition, caught.value.state) == (event.transition, name)
+
+
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [
+        (STATES[StateName.R1], SteeringDue()),
+        (
+            STATES[StateName.R1].model_copy(update={"steering": 1, "open_calls": (CLIENT_CALL,)}),
+            SteeringDue(),
+        ),
+        (STATES[StateName.R0], ActionNeeded(1)),
+        (
+            STATES[StateName.R0].model_copy(
+                update={"open_calls": (CLIENT_CALL, ToolCallRef(id="other", name="ours"))}
+            ),
+            ActionNeeded(1),
+        ),
+        (STATES[StateName.A0], CallsAnswered(DRAFT, Placement.RESULTS, turn=1, step=1)),
+        (STATES[StateName.A0], CallsAnswered(DRAFT, Placement.RESULTS, turn=2, step=0)),
+    ],
+)
+def test_what_is_about_nothing_is_not_allowed(state: ChatState, event: Event):
+    assert allowed(event.transition, state.name)
+    with pytest.raises(IllegalTransition):
+        decide(state, event)
+
+
+RUNS = ToolCallRef(id="runs", name="ours")
+ASKS = ToolCallRef(id="asks", name="ours", approval=Approval.PENDING)
+MAY = ToolCallRef(id="may", name="ours", approval=Approval.GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("changes", "action"),
+    [
+        ({}, Action.CALL_MODEL),
+        ({"open_calls": (CLIENT_CALL, RUNS)}, Action.RUN_TOOLS),
+        ({"open_calls": (CLIENT_CALL, MAY)}, Action.RUN_TOOLS),
+        ({"open_calls": (CLIENT_CALL, ASKS), "turn_ended": True}, Action.REQUIRE_ACTION),
+        ({"queued": 1, "steering": 1}, Action.PLACE_STEERING),
+        ({"queued": 1, "steering": 1, "open_calls": (RUNS,)}, Action.RUN_TOOLS),
+        ({"queued": 1, "steering": 1, "turn_ended": True}, Action.FINISH_TURN),
+        ({"queued": 1}, Action.CALL_MODEL),
+        ({"step": MAX_STEPS_PER_TURN - 1}, Action.CALL_MODEL),
+        ({"step": MAX_STEPS_PER_TURN}, Action.FINISH_TURN),
+        ({"step": MAX_STEPS_PER_TURN, "open_calls": (RUNS,)}, Action.RUN_TOOLS),
+        ({"status": ChatStatus.REQUIRES_ACTION, "open_calls": (CLIENT_CALL,)}, Action.AWAIT_ACTION),
+        ({"status": ChatStatus.INTERRUPTING, "open_calls": (RUNS,)}, Action.FINISH_INTERRUPTION),
+        ({"status": ChatStatus.WAITING, "open_calls": (RUNS,)}, Action.REST),
+    ],
+)
+def test_what_a_state_needs_done(changes: dict[str, object], action: Action):
+    state = ChatState(status=ChatStatus.RUNNING).model_copy(update=changes)
+    assert next_action(state) is action
 
 
 def test_the_last_queued_message_leaves_an_empty_queue():
@@ -104,3 +191,25 @@ def test_the_classifier_names_every_combination(status: ChatStatus, archived: bo
         if (known.status, known.archived, known.queued > 0) == (status, archived, queued > 0)
     ]
     assert state.name is (names[0] if names else StateName.INVALID)
+
+
+@pytest.mark.parametrize("reason", list(CompactionReason))
+def test_a_due_compaction_comes_after_open_calls_and_before_anything_else(reason: CompactionReason):
+    due = ChatState(status=ChatStatus.RUNNING, turn_ended=True, compaction=reason)
+    assert next_action(due) is Action.COMPACT
+    calls = (ToolCallRef(id="c", name="n"),)
+    assert next_action(due.model_copy(update={"open_calls": calls})) is Action.RUN_TOOLS
+    stopping = due.model_copy(update={"status": ChatStatus.INTERRUPTING})
+    assert next_action(stopping) is Action.FINISH_INTERRUPTION
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda e: e.transition)
+@pytest.mark.parametrize("name", list(STATES))
+def test_only_archiving_and_queueing_carry_a_compaction_request(event: Event, name: StateName):
+    within_the_turn = (SteeringDue, ActionNeeded, CallsAnswered, ActionTimedOut)
+    if not allowed(event.transition, name) or isinstance(event, within_the_turn):
+        return
+    write = decide(STATES[name], event)
+    busy = STATES[name].status not in (ChatStatus.WAITING, ChatStatus.ERROR)
+    carries = isinstance(event, ArchivedSet) or (isinstance(event, MessageSent) and busy)
+    assert write.keep_compaction is carries

@@ -1,0 +1,286 @@
+"""One compaction: have the conversation summarized, put the summary in its place.
+
+A turn never fails for the lack of a summary, unless it cannot go on without one. Who ended a call decides
+what happens, as with a step: after a user's stop nothing is committed and the chat is left as the stop
+found it; a worker that shuts down raises, and another one begins anew.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from activities import metrics
+from activities.answer import AnswerBuilder
+from activities.heartbeat import beating
+from activities.listening import Patience, listen
+from activities.live import EpisodeWriter, LiveView
+from activities.prompt.assemble import ModelFacts
+from activities.prompt.summary import TRIES, size_bytes, summary_request, summary_text
+from activities.providers.failures import provider_failure
+from activities.providers.protocol import (
+    FinishReason,
+    ModelCallError,
+    ModelEvent,
+    ModelProvider,
+    ModelRequest,
+)
+from activities.shielding import to_the_end
+from activities.stops import StopListener, Stopped, unless_stopped
+from activities.tools.registry import ToolRegistry
+from models.chat_state import ChatState, ChatStatus, turn_is_over
+from models.compaction import CompactionReason, context_tokens, estimated_tokens, usage_percent
+from models.failures import Failure, FailureKind, retry_delay_seconds
+from models.parts import ToolCallPart, ToolResultPart, dump_part
+from models.store import compactions
+from models.store.boundaries import boundary_rows, replayed_rows
+from models.store.bundle import read_state
+from models.store.compactions import BegunCompaction
+from models.store.transcripts import TranscriptMessage, read_transcript, unanswered
+from models.turns import Compaction, StepEnd
+
+log = structlog.get_logger(__name__)
+
+SUMMARY_TOOL = "chat_summarized"
+"""Name of the call by which clients are shown a compaction."""
+
+ATTEMPTS = 3
+"""Calls that may fail for a transient reason before the chat goes on without a summary."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversation:
+    """What is to be summarized, and the user messages behind it that wait for their answer."""
+
+    summarized: Sequence[TranscriptMessage]
+    unanswered: Sequence[TranscriptMessage]
+
+    @property
+    def last_usage(self) -> Mapping[str, int]:
+        usages = (row.usage for row in reversed(self.summarized))
+        return next((usage for usage in usages if usage), dict[str, int]())
+
+    @property
+    def is_worth_it(self) -> bool:
+        return any(row.role == "assistant" for row in self.summarized)
+
+
+@dataclass(frozen=True)
+class Compactions:
+    """Runs compactions. `providers` are the endpoints of this worker, by the name configurations use."""
+
+    engine: AsyncEngine
+    live: LiveView
+    stops: StopListener
+    tools: ToolRegistry
+    providers: Mapping[str, ModelProvider]
+    patience: Patience
+    timeout_seconds: float
+
+    @activity.defn
+    async def compact(self, compaction: Compaction) -> ChatState:
+        async with beating(), self.stops.watch(compaction.chat_id, compaction.turn) as stop:
+            begun = await compactions.begin_compaction(self.engine, compaction)
+            if isinstance(begun, ChatState):
+                return begun
+            run = _Run(self, compaction, begun, self.live.open_episode(compaction.chat_id, begun.episode))
+            try:
+                summary = await unless_stopped(run.summarize(), stop)
+            except Stopped:
+                run.writer.abandon()
+                return await read_state(self.engine, compaction.chat_id)
+            except BaseException:
+                run.writer.abandon()
+                raise
+            return await to_the_end(run.conclude(summary))
+
+
+class _Run:
+    """One attempt at one compaction."""
+
+    def __init__(
+        self, means: Compactions, compaction: Compaction, begun: BegunCompaction, writer: EpisodeWriter
+    ) -> None:
+        self.writer = writer
+        self._means = means
+        self._compaction = compaction
+        self._begun = begun
+        self._call_id = f"{SUMMARY_TOOL}_{uuid4()}"
+        self._conversation = _Conversation((), ())
+        self._call: dict[str, Any] = {}
+
+    async def summarize(self) -> str | Failure | None:
+        """The summary, or why there is none; None if there is nothing to summarize."""
+        transcript = await read_transcript(self._means.engine, self._compaction.chat_id)
+        waiting = unanswered(transcript)
+        self._conversation = _Conversation(transcript[: len(transcript) - len(waiting)], waiting)
+        if not self._conversation.is_worth_it:
+            return self._nothing_to_summarize()
+        self._call = self._call_part()
+        self.writer.add("assistant", self._call)
+        try:
+            async with asyncio.timeout(self._means.timeout_seconds):
+                return await self._ask()
+        except TimeoutError:
+            return self._failure(FailureKind.TIMEOUT)
+        except ModelCallError as err:
+            return err.failure
+        except (DBAPIError, OSError):
+            raise
+        except Exception:
+            log.exception("compaction failed unexpectedly", chat_id=str(self._compaction.chat_id))
+            return self._failure(FailureKind.GENERIC)
+
+    async def conclude(self, summary: str | Failure | None) -> ChatState:
+        """Commit what came of it and wake the readers."""
+        means, compaction, begun = self._means, self._compaction, self._begun
+        if isinstance(summary, str):
+            result = self._result_part(self._figures(summary))
+            self.writer.add("tool", result)
+            await self.writer.close()
+            waiting = self._conversation.unanswered
+            rows = [*boundary_rows(summary_text(summary), self._call, result), *replayed_rows(waiting)]
+            failure = self._still_too_long(summary)
+            state = await compactions.commit_compaction(means.engine, compaction, begun, rows, failure)
+            self._count("success")
+            self._count_turn(state)
+            means.live.wake_committed(compaction.chat_id, state.snapshot_version)
+            return state
+        if summary is not None and self._call:
+            if summary.retryable and activity.info().attempt < ATTEMPTS:
+                self.writer.abandon()
+                raise _try_again(summary)
+            error = self._result_part({"error": summary.message}, is_error=True)
+            self.writer.add("tool", error)
+            self._count("timeout" if summary.kind in _TIMEOUTS else "error")
+        await self.writer.close()
+        state = await compactions.give_up(means.engine, compaction, begun, summary)
+        self._count_turn(state)
+        means.live.wake(compaction.chat_id, state.snapshot_version)
+        return state
+
+    async def _ask(self) -> str:
+        """One call, or several shorter ones where the provider refuses the prompt for its length."""
+        provider = self._means.providers.get(self._begun.model.provider)
+        if provider is None:
+            raise ModelCallError(self._failure(FailureKind.MISSING_KEY))
+        for attempt in range(TRIES):
+            try:
+                return await self._call_model(provider, self._request(attempt))
+            except ModelCallError as err:
+                if not err.failure.context_overflow or attempt == TRIES - 1:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def _call_model(self, provider: ModelProvider, request: ModelRequest) -> str:
+        builder = AnswerBuilder(_now)
+
+        def take(event: ModelEvent) -> None:
+            builder.add(event)
+
+        await listen(provider, request, self._means.patience, take)
+        assert builder.finish is not None, "the protocol raises for a stream without its end"
+        parts = builder.finished().parts
+        text = "".join(part["text"] for part in parts if part["type"] == "text").strip()
+        if not text or builder.finish.reason is not FinishReason.STOP:
+            raise ModelCallError(
+                provider_failure(FailureKind.GENERIC, provider.label, detail="The summary is not complete.")
+            )
+        return text
+
+    def _request(self, attempt: int) -> ModelRequest:
+        model = self._begun.model
+        facts = ModelFacts(model.model, model.max_output_tokens, model.thinking_budget_tokens)
+        headers = {"X-Coder-Chat-Id": str(self._compaction.chat_id)}
+        tools = self._means.tools.specs()
+        return summary_request(self._conversation.summarized, facts, tools, headers, attempt=attempt)
+
+    def _call_part(self) -> dict[str, Any]:
+        args: dict[str, Any] = {"source": self._begun.reason.source}
+        if self._begun.reason is not CompactionReason.MANUAL:
+            args["threshold_percent"] = self._begun.model.compaction_threshold
+        call = ToolCallPart(tool_call_id=self._call_id, tool_name=SUMMARY_TOOL, args=args, created_at=_now())
+        return dump_part(call)
+
+    def _result_part(self, result: dict[str, Any], *, is_error: bool = False) -> dict[str, Any]:
+        part = ToolResultPart(
+            tool_call_id=self._call_id,
+            tool_name=SUMMARY_TOOL,
+            result=result,
+            is_error=is_error or None,
+            created_at=_now(),
+        )
+        return dump_part(part)
+
+    def _figures(self, summary: str) -> dict[str, Any]:
+        """The result readers see: the summary, and how full the context was before and is behind it."""
+        usage = self._conversation.last_usage
+        percent = usage_percent(usage)
+        return {
+            "summary": summary,
+            **self._call["args"],
+            "usage_percent": None if percent is None else round(percent, 1),
+            "context_tokens": context_tokens(usage),
+            "context_limit_tokens": usage.get("context_limit", self._begun.model.context_limit),
+            "estimated_context_tokens": self._estimate(summary),
+        }
+
+    def _estimate(self, summary: str) -> int:
+        system = [row for row in self._conversation.summarized if row.role == "system"]
+        size = size_bytes([*system, *self._conversation.unanswered])
+        return estimated_tokens(size + len(summary_text(summary).encode()))
+
+    def _still_too_long(self, summary: str) -> Failure | None:
+        limit = self._conversation.last_usage.get("context_limit", self._begun.model.context_limit)
+        if self._begun.reason is CompactionReason.MANUAL or self._estimate(summary) <= limit:
+            return None
+        return self._too_long("Even its summary does not fit into the model's context.")
+
+    def _nothing_to_summarize(self) -> Failure | None:
+        if self._begun.reason is not CompactionReason.OVERFLOW:
+            return None
+        return self._too_long("There is nothing in it that could be summarized.")
+
+    def _too_long(self, why: str) -> Failure:
+        failure = provider_failure(FailureKind.CONFIG, self._begun.model.provider, context_overflow=True)
+        words = f"The conversation does not fit the model. {why} Clear it, or send a shorter message."
+        return failure.model_copy(update={"message": words})
+
+    def _failure(self, kind: FailureKind) -> Failure:
+        return provider_failure(kind, self._begun.model.provider)
+
+    def _count(self, result: str) -> None:
+        model = self._begun.model
+        metrics.COMPACTIONS.labels(model.provider, model.model, result).inc()
+
+    def _count_turn(self, state: ChatState) -> None:
+        """A turn may end with this; a compaction that a person asked for belongs to none."""
+        if self._begun.reason is not CompactionReason.MANUAL and turn_is_over(state):
+            outcome = StepEnd.FAILED if state.status is ChatStatus.ERROR else StepEnd.COMMITTED
+            model = self._begun.model
+            metrics.turn_over(model.provider, model.model, self._begun.turn_started_at, outcome)
+
+
+_TIMEOUTS = (FailureKind.TIMEOUT, FailureKind.STARTUP_TIMEOUT, FailureKind.STREAM_SILENCE_TIMEOUT)
+
+
+def _try_again(failure: Failure) -> ApplicationError:
+    delay = retry_delay_seconds(activity.info().attempt, failure.retry_after_seconds)
+    return ApplicationError(
+        f"summary failed: {failure.kind}",
+        type=failure.kind,
+        next_retry_delay=timedelta(seconds=delay),
+        category=ApplicationErrorCategory.BENIGN,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Answers to calls that wait for somebody outside: results of client tools, and approvals."""

@@ -1,0 +1,31 @@
+"""What a chat says about its tools, as it was created."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class DynamicTool(BaseModel):
+    """A tool that the client which declared it runs. `input_schema` is a JSON schema of an object."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    description: str = ""
+    input_schema: dict[str, Any]
+
+
+class ChatTools(BaseModel):
+    """Beside the tools of the deployment.
+
+    Attributes:
+        dynamic: tools of the client.
+        approval_required: names of tools whose calls wait for a person.
+        active: names of the deployment's tools that may be called; None stands for all.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    dynamic: tuple[DynamicTool, ...] = ()
+    approval_required: tuple[str, ...] = ()
+    active: tuple[str, ...] | None = None

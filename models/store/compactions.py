@@ -1,0 +1,137 @@
+"""The rows of a compaction: beginning an attempt, committing the summary, or going on without one.
+
+Each end is one bundle under the chat's row lock. It applies only while history is still the one that was
+summarized, so of two attempts that overlap the first wins, and the other learns what became of the chat.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from models.chat_state import ChatState, ChatStatus
+from models.compaction import CompactionReason, reenters
+from models.failures import Failure
+from models.store.bundle import Bundle, NewMessage
+from models.store.reading import transaction
+from models.store.steps import COMPACTION_THRESHOLD, ChatModel, rest_in_error
+from models.store.tables import chats, model_configs
+from models.stream import Episode
+from models.turns import Compaction
+
+_MODEL = (
+    select(
+        model_configs.c.id,
+        model_configs.c.provider,
+        model_configs.c.model,
+        model_configs.c.context_limit,
+        model_configs.c.max_output_tokens,
+        model_configs.c.thinking_budget_tokens,
+        COMPACTION_THRESHOLD,
+        chats.c.turn_started_at,
+    )
+    .select_from(chats.join(model_configs, model_configs.c.id == chats.c.last_model_config_id))
+    .where(chats.c.id == bindparam("chat"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BegunCompaction:
+    """An attempt may run."""
+
+    reason: CompactionReason
+    episode: Episode
+    model: ChatModel
+    turn_started_at: datetime
+
+
+async def begin_compaction(engine: AsyncEngine, compaction: Compaction) -> BegunCompaction | ChatState:
+    """Count an attempt, whose parts are an episode of their own. Where the compaction is done, or the chat
+    has moved on, nothing changes and the answer is the chat's state."""
+    async with transaction(engine) as conn:
+        bundle = await Bundle.open(conn, compaction.chat_id)
+        state = bundle.state()
+        here = (state.turn, state.step, state.status)
+        if here != (compaction.turn, compaction.step, ChatStatus.RUNNING) or state.compaction is None:
+            return state
+        *model, started_at = (await conn.execute(_MODEL, {"chat": compaction.chat_id})).one()
+        attempt = bundle.row["generation_attempt"] + 1
+        bundle.set(generation_attempt=attempt)
+        await bundle.close()
+        return BegunCompaction(
+            state.compaction,
+            Episode(bundle.row["history_version"], attempt),
+            ChatModel(*model),
+            started_at,
+        )
+
+
+async def commit_compaction(
+    engine: AsyncEngine,
+    compaction: Compaction,
+    begun: BegunCompaction,
+    rows: Sequence[NewMessage],
+    failure: Failure | None = None,
+) -> ChatState:
+    """Put the boundary into history, and let the chat go on behind it.
+
+    Args:
+        failure: the chat cannot go on although it was compacted, and rests in `error` with this.
+    """
+    async with transaction(engine) as conn:
+        bundle = await Bundle.open(conn, compaction.chat_id)
+        if not _is_current(bundle, begun):
+            return bundle.state()
+        bundle.add_messages(rows, turn=compaction.turn, step=compaction.step)
+        bundle.set(compacted_step=compaction.step)
+        row = bundle.row
+        if reenters(begun.reason, turn_ended=row["turn_ended"], reentries=row["reentries"]):
+            bundle.set(turn_ended=False, reentries=row["reentries"] + 1)
+        _go_on(bundle, failure)
+        return await bundle.close()
+
+
+async def give_up(
+    engine: AsyncEngine, compaction: Compaction, begun: BegunCompaction, failure: Failure | None
+) -> ChatState:
+    """Go on without a summary.
+
+    A turn does not fail for it, unless it cannot go on. With a person who waits for the summary, and nothing
+    else to do, the chat rests in `error`.
+
+    Args:
+        failure: why there is none; None if there was nothing to summarize.
+    """
+    async with transaction(engine) as conn:
+        bundle = await Bundle.open(conn, compaction.chat_id)
+        if not _is_current(bundle, begun):
+            return bundle.state()
+        match begun.reason:
+            case CompactionReason.THRESHOLD | CompactionReason.INLINE:
+                fatal = None
+            case CompactionReason.MANUAL:
+                fatal = failure if bundle.queued == 0 else None
+            case CompactionReason.OVERFLOW:
+                fatal = failure
+        _go_on(bundle, fatal)
+        return await bundle.close()
+
+
+def _is_current(bundle: Bundle, begun: BegunCompaction) -> bool:
+    state = bundle.state()
+    return (
+        state.status is ChatStatus.RUNNING
+        and state.compaction is begun.reason
+        and bundle.row["history_version"] == begun.episode.history_version
+    )
+
+
+def _go_on(bundle: Bundle, failure: Failure | None) -> None:
+    if failure is not None:
+        rest_in_error(bundle, failure)
+        return
+    bundle.forget_compaction()
+    if bundle.state().turn_ended and bundle.queued == 0:
+        bundle.set(status=ChatStatus.WAITING)

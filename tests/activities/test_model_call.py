@@ -1,0 +1,191 @@
+"""Every way a model call can fail without the SDK saying so, and what becomes of the chat."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from activities.providers.demo import script_block
+from models.chat_state import StateName
+from models.failures import RetryLimits
+from models.store.tables import model_configs
+from models.turns import StepEnd
+from tests.activities.bench import Bench
+
+WORDS = "one two three four"
+
+TRANSIENT: list[tuple[dict[str, Any], str]] = [
+    ({"kind": "status", "status": 529}, "overloaded"),
+    ({"kind": "status", "status": 503}, "timeout"),
+    ({"kind": "error_event", "after_pieces": 2}, "overloaded"),
+    ({"kind": "error_event", "after_pieces": 2, "error_type": "api_error", "message": "Oops"}, "generic"),
+    ({"kind": "cut", "after_pieces": 2}, "timeout"),
+    ({"kind": "cut", "after_pieces": 100}, "timeout"),
+    ({"kind": "drop", "after_pieces": 2}, "timeout"),
+    ({"kind": "bad_frame", "after_pieces": 2}, "generic"),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind"), TRANSIENT)
+async def test_a_transient_failure_is_stored_shown_and_forgotten_by_the_answer(
+    bench: Bench, fault: dict[str, Any], kind: str
+):
+    call = await bench.begin(script_block({"text": WORDS, "fault": [fault]}))
+    error = await bench.retry_of(call)
+    assert (error.type, error.next_retry_delay) == (kind, timedelta(seconds=1))
+    stored = (await bench.chat.row())["retry_state"]
+    assert (stored["attempt"], stored["kind"], stored["provider"]) == (1, kind, "demo")
+    assert await bench.shown() == [], "the parts of the failed attempt are gone"
+
+    outcome = await bench.call(call)
+
+    row = await bench.chat.row()
+    assert (outcome.end, outcome.state.name) == (StepEnd.COMMITTED, StateName.W)
+    assert (row["retry_state"], row["last_error"], row["failing_since"]) == (None, None, None)
+    assert (await bench.chat.texts())[1:] == [WORDS]
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"Retry-After": "2.5"}, 2.5),
+        ({"retry-after": "9", "retry-after-ms": "1500"}, 1.5),
+        ({"retry-after": "0.2"}, 1.0),
+        ({"retry-after": "soon"}, 1.0),
+        ({"retry-after": "Sun, 01 Mar 2020 12:00:00 GMT"}, 1.0),
+    ],
+)
+async def test_the_provider_says_how_long_to_wait(bench: Bench, headers: dict[str, str], seconds: float):
+    fault = {"kind": "status", "status": 429, "headers": headers}
+    call = await bench.begin(script_block({"text": WORDS, "fault": [fault]}))
+    error = await bench.retry_of(call)
+    assert error.next_retry_delay == timedelta(seconds=seconds)
+    assert (await bench.chat.row())["retry_state"]["delay_ms"] == seconds * 1000
+
+
+async def test_the_provider_says_until_when_to_wait(bench: Bench):
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    fault = {"kind": "status", "status": 503, "headers": {"RETRY-AFTER": date}}
+    error = await bench.retry_of(await bench.begin(script_block({"text": WORDS, "fault": [fault]})))
+    assert error.next_retry_delay is not None
+    assert 90 < error.next_retry_delay.total_seconds() <= 100
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "retried"),
+    [(429, "false", False), (400, "true", True), (401, "true", False), (529, "perhaps", True)],
+)
+async def test_the_provider_says_whether_to_come_back(bench: Bench, status: int, header: str, retried: bool):
+    fault = {"kind": "status", "status": status, "headers": {"x-should-retry": header}}
+    call = await bench.begin(script_block({"text": WORDS, "fault": [fault]}))
+    if retried:
+        await bench.retry_of(call)
+    else:
+        assert (await bench.call(call)).state.name is StateName.E0
+        assert (await bench.chat.row())["last_error"]["status_code"] == status
+
+
+@pytest.mark.parametrize(("stop_reason", "named"), [("tool_use", "tool-calls"), ("pause_turn", "unknown")])
+async def test_an_answer_with_nothing_in_it_is_asked_again(bench: Bench, stop_reason: str, named: str):
+    call = await bench.begin(script_block({"thinking": "Hm.", "stop_reason": stop_reason}))
+    error = await bench.retry_of(call)
+    assert error.type == "generic"
+    assert (await bench.chat.row())["retry_state"]["error"] == ("Demo model ended its answer without output.")
+    outcome = await bench.call(call, bench.models(limits=RetryLimits(attempts=2)))
+    assert outcome.state.name is StateName.E0
+    assert named in (await bench.chat.row())["last_error"]["detail"]
+
+
+@pytest.mark.parametrize("stop_reason", ["end_turn", "max_tokens"])
+async def test_a_model_may_end_with_nothing_to_say(bench: Bench, stop_reason: str):
+    call = await bench.begin(script_block({"stop_reason": stop_reason}))
+    outcome = await bench.call(call)
+    assert (outcome.end, outcome.state.name) == (StepEnd.COMMITTED, StateName.W)
+
+
+async def test_a_refusal_without_words_is_an_error_of_its_own_kind(bench: Bench):
+    call = await bench.begin(script_block({"stop_reason": "refusal"}))
+    assert (await bench.call(call)).state.name is StateName.E0
+    error = (await bench.chat.row())["last_error"]
+    assert (error["kind"], error["retryable"]) == ("content_filter", False)
+
+
+async def test_a_refusal_in_words_is_an_answer(bench: Bench):
+    call = await bench.begin(script_block({"text": "I had rather not.", "stop_reason": "refusal"}))
+    assert (await bench.call(call)).state.name is StateName.W
+
+
+async def test_a_call_cut_off_by_the_token_limit_is_stored_and_never_run(bench: Bench):
+    tool = {"name": "current_time", "input": {"timezone": "UTC"}}
+    call = await bench.begin(script_block({"text": "Let me", "tools": [tool], "stop_reason": "max_tokens"}))
+    outcome = await bench.call(call)
+    assert (outcome.state.name, outcome.state.open_calls) == (StateName.W, ())
+    _, answer, result = await bench.chat.history()
+    assert [part["type"] for part in answer["content"]] == ["text", "tool-call"]
+    (part,) = result["content"]
+    assert (part["tool_call_id"], part["is_error"]) == (answer["content"][1]["tool_call_id"], True)
+    assert "not run" in part["result"]
+
+
+async def test_a_model_that_does_not_begin_is_given_up_and_asked_again(bench: Bench):
+    call = await bench.begin(script_block({"text": WORDS, "fault": [{"kind": "slow_first", "seconds": 50}]}))
+    error = await bench.retry_of(call, bench.models(first_part_seconds=0.2))
+    assert error.type == "startup_timeout"
+    assert (await bench.chat.row())["retry_state"]["provider"] == "demo"
+    await bench.model.settled()
+
+
+async def test_a_model_that_falls_silent_is_given_up_and_asked_again(bench: Bench):
+    call = await bench.begin(script_block({"text": WORDS, "fault": [{"kind": "stall", "after_pieces": 2}]}))
+    error = await bench.retry_of(call, bench.models(first_part_seconds=0.2, silence_seconds=0.4))
+    assert error.type == "stream_silence_timeout"
+
+
+async def test_after_the_first_part_an_error_keeps_its_own_kind(bench: Bench):
+    stalled = {"name": "later", "after_pieces": 2}
+    fault = {"kind": "error_event", "after_pieces": 2, "error_type": "invalid_request_error", "message": "no"}
+    call = await bench.begin(script_block({"text": WORDS, "hold": stalled, "fault": [fault]}))
+    bench.model.release("later")
+    assert (await bench.call(call, bench.models(first_part_seconds=5))).end is StepEnd.FAILED
+    assert (await bench.chat.row())["last_error"]["kind"] == "generic"
+
+
+async def test_a_provider_without_a_key_is_never_called(bench: Bench):
+    call = await bench.begin(script_block({"text": WORDS}))
+    without = replace(bench.models(), providers={})
+    assert (await bench.call(call, without)).end is StepEnd.FAILED
+    assert (await bench.chat.row())["last_error"]["kind"] == "missing_key"
+    assert len(bench.model.requests) == 0
+
+
+async def test_the_answer_keeps_its_tokens_and_the_limit_of_the_context(bench: Bench):
+    usage = {"input_tokens": 900, "output_tokens": 10, "cache_read_input_tokens": 50}
+    call = await bench.begin(script_block({"text": WORDS, "usage": usage}))
+    await bench.call(call)
+    assert (await bench.chat.history())[-1]["usage"] == {
+        "input_tokens": 900,
+        "output_tokens": 10,
+        "cache_read_tokens": 50,
+        "total_tokens": 960,
+        "context_limit": 100_000,
+    }
+
+
+async def test_with_compaction_switched_off_a_prompt_too_long_is_an_error_that_says_what_to_do(bench: Bench):
+    call = await bench.begin(script_block({"text": WORDS}))
+    async with bench.chat.engine.begin() as conn:
+        await conn.execute(
+            update(model_configs)
+            .where(model_configs.c.id == bench.chat.model)
+            .values(compression_threshold=100)
+        )
+    bench.model.order_fault({"kind": "status", "status": 400, "message": "prompt is too long: 9 > 8"})
+    assert (await bench.call(call)).state.name is StateName.E0
+    error = (await bench.chat.row())["last_error"]
+    assert (error["kind"], error["detail"]) == ("config", "prompt is too long: 9 > 8")
+    assert "Compact or clear the chat" in error["message"]
+    assert "context_overflow" not in error
