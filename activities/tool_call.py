@@ -9,6 +9,7 @@ from temporalio import activity
 from activities import metrics
 from activities.heartbeat import beating
 from activities.tools.registry import ToolRegistry
+from activities.tools.tool import ToolContext
 from models.parts import ToolResultPart, dump_part
 from models.store import tool_results
 from models.turns import ToolRun
@@ -26,7 +27,8 @@ class ToolCalls:
             if await tool_results.find_result(self.engine, run):
                 return
             arguments = await tool_results.read_arguments(self.engine, run)
-            outcome = await self.tools.run(run.call.name, arguments)
+            context = ToolContext(run.chat_id, f"{run.turn}.{run.step}.{run.call.id}")
+            outcome = await self.tools.run(run.call.name, arguments, context)
             if outcome.is_error:
                 metrics.TOOL_ERRORS.labels(run.call.name).inc()
             part = ToolResultPart(

@@ -18,6 +18,7 @@ from activities.tool_call import ToolCalls
 from activities.tools.builtin import builtin_tools
 from activities.tools.registry import ToolRegistry
 from activities.transitions import Transitions
+from cli.workspaces import open_workspaces
 from runtime.database import open_engine
 from runtime.redis import open_blocking_redis, open_redis
 from runtime.settings import Settings
@@ -43,7 +44,11 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
 
-        live, stops, tools = LiveView(redis), StopListener(ears), ToolRegistry(builtin_tools())
+        live, stops, tools = (
+            LiveView(redis),
+            StopListener(ears),
+            ToolRegistry(builtin_tools(await open_workspaces(settings))),
+        )
         stack.push_async_callback(live.drain)
         listening = asyncio.create_task(stops.run())
         stack.callback(listening.cancel)

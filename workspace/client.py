@@ -11,6 +11,7 @@ from workspace import protocol
 from workspace.claims import Claim, Claims
 from workspace.connection import Connection, connected
 from workspace.errors import (
+    ConnectionLost,
     KeyConflict,
     OutcomeUnknown,
     ProcessNotFound,
@@ -22,6 +23,8 @@ from workspace.protocol import Done, FileEdits, FileLines, Key, Output, Process,
 from workspace.sandbox import Sandbox
 
 _AnswerT = TypeVar("_AnswerT", bound=protocol.Answer)
+_KeyedRequest = protocol.Start | protocol.SendSignal | protocol.WriteFile | protocol.EditFiles
+
 _ANSWER_SECONDS = 30.0
 """How long an agent may take beyond what it was asked to wait for."""
 
@@ -127,17 +130,23 @@ class Workspace:
 
     async def _once(
         self,
-        request: protocol.Start | protocol.SendSignal | protocol.WriteFile | protocol.EditFiles,
+        request: _KeyedRequest,
         key: Key,
         kind: type[_AnswerT],
     ) -> _AnswerT:
+        try:
+            return await self._ask_once(request, key, kind)
+        except ConnectionLost:  # asking again does nothing twice
+            return await self._ask_once(request, key, kind)
+
+    async def _ask_once(self, request: _KeyedRequest, key: Key, kind: type[_AnswerT]) -> _AnswerT:
         async with connected(self._layout, self._sandbox) as connection:
             claim = Claim(key.digest, connection.hello.instance)
             first = await asyncio.to_thread(self._claims.take, key.id, claim)
             if first and first.digest != key.digest:
                 raise KeyConflict(f"The call {key.id} was made before with other arguments.")
             if first and first.instance != claim.instance:
-                request = _attaching(request)
+                request = replace(request, key=replace(key, attach_only=True))
             return await _exchange(connection, request, kind, _ANSWER_SECONDS)
 
 
@@ -175,9 +184,3 @@ async def _exchange(
 
 def _key(call_id: str, *what: object) -> Key:
     return Key(call_id, sha256(repr(what).encode(errors="surrogatepass")).hexdigest())
-
-
-def _attaching(
-    request: protocol.Start | protocol.SendSignal | protocol.WriteFile | protocol.EditFiles,
-) -> protocol.Start | protocol.SendSignal | protocol.WriteFile | protocol.EditFiles:
-    return replace(request, key=replace(request.key, attach_only=True))

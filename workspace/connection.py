@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from workspace import protocol
-from workspace.errors import WorkspaceUnreachable
+from workspace.errors import ConnectionLost, WorkspaceUnreachable
 from workspace.layout import Layout
 from workspace.protocol import Hello, ProtocolError
 from workspace.sandbox import Sandbox
@@ -33,16 +33,16 @@ class Connection:
         """Send the request and wait for the answer.
 
         Raises:
-            WorkspaceUnreachable: the connection broke. The request may have been fulfilled all the same.
+            ConnectionLost: the connection broke. The request may have been fulfilled all the same.
         """
         try:
             self._writer.write(protocol.encode_request(request))
             await self._writer.drain()
             line = await self._reader.readline()
         except (OSError, ValueError) as error:
-            raise WorkspaceUnreachable(f"The connection to the workspace broke: {error}") from error
+            raise ConnectionLost(f"The connection to the workspace broke: {error}") from error
         if not line.endswith(b"\n"):
-            raise WorkspaceUnreachable("The connection to the workspace broke.")
+            raise ConnectionLost("The connection to the workspace broke.")
         return line
 
 

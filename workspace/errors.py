@@ -21,5 +21,9 @@ class WorkspaceUnreachable(WorkspaceError):
     """The agent cannot be started, or the connection to it broke."""
 
 
+class ConnectionLost(WorkspaceUnreachable):
+    """The connection broke after something was asked; it may have been done."""
+
+
 class SandboxUnavailable(Exception):
     """This machine cannot run the sandbox; the message says why, and what would help."""

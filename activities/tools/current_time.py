@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, JsonValue
 
-from activities.tools.tool import Tool, ToolError
+from activities.tools.tool import Tool, ToolContext, ToolError
 
 
 class CurrentTimeInput(BaseModel):
@@ -26,7 +26,7 @@ def utc_now() -> datetime:
 def current_time(clock: Callable[[], datetime] = utc_now) -> Tool[CurrentTimeInput]:
     """The tool, with the clock it reads; that must tell aware times."""
 
-    async def run(arguments: CurrentTimeInput) -> JsonValue:
+    async def run(arguments: CurrentTimeInput, context: ToolContext) -> JsonValue:
         now = clock().astimezone(_zone(arguments.timezone))
         return {
             "time": now.isoformat(timespec="seconds"),

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from activities.providers.protocol import ToolSpec
-from activities.tools.tool import Tool, ToolError
+from activities.tools.tool import Media, OutcomeUnknown, Tool, ToolContext, ToolError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -48,7 +48,7 @@ class ToolRegistry:
         """The tool of this name."""
         return self._tools.get(name)
 
-    async def run(self, name: str, raw_args: JsonValue) -> ToolOutcome:
+    async def run(self, name: str, raw_args: JsonValue, context: ToolContext) -> ToolOutcome:
         """Run a tool with arguments as the model wrote them. Whatever goes wrong is an error for the model.
 
         Args:
@@ -63,8 +63,11 @@ class ToolRegistry:
         except ValidationError as error:
             return _error(f"The arguments of {name} are not valid. {_explain(error)}")
         try:
-            return ToolOutcome(valid_text(await tool.run(arguments)))
-        except ToolError as error:
+            result = await tool.run(arguments, context)
+            if isinstance(result, Media):
+                return _error(f"The tool {name} answered with media, which cannot be shown.")
+            return ToolOutcome(valid_text(result))
+        except (ToolError, OutcomeUnknown) as error:
             return _error(str(error))
         except Exception as error:  # noqa: BLE001
             return _error(f"The tool {name} failed: {type(error).__name__}: {error}")

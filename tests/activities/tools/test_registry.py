@@ -1,11 +1,13 @@
 """Running what a model asks for, whatever it asks."""
 
+from uuid import UUID
+
 import pytest
 from pydantic import BaseModel, Field, JsonValue
 
 from activities.providers.protocol import ToolSpec
 from activities.tools.registry import ToolOutcome, ToolRegistry
-from activities.tools.tool import Tool, ToolError
+from activities.tools.tool import Tool, ToolContext, ToolError
 
 
 class DivideInput(BaseModel):
@@ -15,7 +17,7 @@ class DivideInput(BaseModel):
     by: int = Field(default=1, description="the divisor")
 
 
-async def run_divide(arguments: DivideInput) -> JsonValue:
+async def run_divide(arguments: DivideInput, context: ToolContext) -> JsonValue:
     if arguments.number == 0:
         raise ToolError("Zero bores me. Give another number.")
     return arguments.number / arguments.by
@@ -25,10 +27,11 @@ class NothingInput(BaseModel):
     pass
 
 
-async def run_echo(arguments: NothingInput) -> JsonValue:
+async def run_echo(arguments: NothingInput, context: ToolContext) -> JsonValue:
     return {"bad \ud800": ["\udfff and 🦀", 1, None]}
 
 
+CONTEXT = ToolContext(UUID(int=1), "1.1.call")
 DIVIDE = Tool("divide", "Divide.", DivideInput, run_divide, repeatable=True)
 ECHO = Tool("echo", "Echo.", NothingInput, run_echo, repeatable=False)
 REGISTRY = ToolRegistry([DIVIDE, ECHO])
@@ -64,7 +67,7 @@ def test_two_tools_of_one_name_are_refused() -> None:
 
 async def test_a_result_of_a_tool_that_is_asked_rightly() -> None:
     asked: JsonValue = {"number": 6, "by": 3, "unknown key": True}
-    assert await REGISTRY.run("divide", asked) == ToolOutcome(2.0)
+    assert await REGISTRY.run("divide", asked, CONTEXT) == ToolOutcome(2.0)
 
 
 @pytest.mark.parametrize(
@@ -80,11 +83,13 @@ async def test_a_result_of_a_tool_that_is_asked_rightly() -> None:
     ],
 )
 async def test_what_goes_wrong_is_told_to_the_model(name: str, args: JsonValue, told: str) -> None:
-    outcome = await REGISTRY.run(name, args)
+    outcome = await REGISTRY.run(name, args, CONTEXT)
     assert outcome.is_error
     assert isinstance(outcome.result, str)
     assert outcome.result.startswith(told)
 
 
 async def test_results_are_valid_text() -> None:
-    assert await REGISTRY.run("echo", None) == ToolOutcome({"bad \ufffd": ["\ufffd and 🦀", 1, None]})
+    assert await REGISTRY.run("echo", None, CONTEXT) == ToolOutcome(
+        {"bad \ufffd": ["\ufffd and 🦀", 1, None]}
+    )
