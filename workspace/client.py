@@ -61,14 +61,9 @@ class Workspace:
         environment: dict[str, str] | None = None,
     ) -> Process:
         """Start `sh -c command`, which then runs until it ends or is killed, whatever happens to us."""
-        request = protocol.Start(
-            _key(call_id, "start", command, workdir, background),
-            command,
-            workdir,
-            background,
-            environment or {},
-        )
-        return await self._once(request, request.key, Process)
+        key = key_of_start(call_id, command, workdir, background=background)
+        request = protocol.Start(key, command, workdir, background, environment or {})
+        return await self._once(request, key, Process)
 
     async def read_output(self, process_id: str, wait_seconds: float = 0.0) -> Output:
         """What a process wrote, once it has ended or the time is over.
@@ -125,8 +120,13 @@ class Workspace:
     async def _ask(
         self, request: protocol.Request, kind: type[_AnswerT], seconds: float = _ANSWER_SECONDS
     ) -> _AnswerT:
-        async with connected(self._layout, self._sandbox) as connection:
-            return await _exchange(connection, request, kind, seconds)
+        """Ask what changes nothing, so that it may be asked again when the connection breaks."""
+        try:
+            async with connected(self._layout, self._sandbox) as connection:
+                return await _exchange(connection, request, kind, seconds)
+        except ConnectionLost:
+            async with connected(self._layout, self._sandbox) as connection:
+                return await _exchange(connection, request, kind, seconds)
 
     async def _once(
         self,
@@ -180,6 +180,11 @@ async def _exchange(
     if isinstance(answer, Refused):
         raise _FAILURES.get(answer.kind, WorkspaceError)(answer.error)
     return answer
+
+
+def key_of_start(call_id: str, command: str, workdir: str | None = None, *, background: bool = False) -> Key:
+    """The key under which `Workspace.start` starts a command."""
+    return _key(call_id, "start", command, workdir, background)
 
 
 def _key(call_id: str, *what: object) -> Key:

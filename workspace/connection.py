@@ -29,6 +29,11 @@ class Connection:
         self._reader = reader
         self._writer = writer
 
+    async def send(self, request: protocol.Request) -> None:
+        """Send the request, and do not wait for what comes of it."""
+        self._writer.write(protocol.encode_request(request))
+        await self._writer.drain()
+
     async def exchange(self, request: protocol.Request) -> bytes:
         """Send the request and wait for the answer.
 
@@ -36,8 +41,7 @@ class Connection:
             ConnectionLost: the connection broke. The request may have been fulfilled all the same.
         """
         try:
-            self._writer.write(protocol.encode_request(request))
-            await self._writer.drain()
+            await self.send(request)
             line = await self._reader.readline()
         except (OSError, ValueError) as error:
             raise ConnectionLost(f"The connection to the workspace broke: {error}") from error

@@ -44,6 +44,9 @@ class Agent:
         server.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._ending:  # without a greeting the client knows that nothing was heard
+            writer.close()
+            return
         self._connections += 1
         try:
             writer.write(protocol.encode_hello(self._hello))

