@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Claims:
     def take(self, key_id: str, claim: Claim) -> Claim | None:
         """Claim an act. Returns the claim that was there already, or None if this is the first."""
         path = self._directory / sha256(key_id.encode()).hexdigest()
-        draft = path.with_suffix(f".{os.getpid()}.new")
+        draft = path.with_suffix(f".{uuid4().hex}.new")
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft.write_text(json.dumps([claim.digest, claim.instance]))
         try:

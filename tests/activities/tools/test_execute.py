@@ -196,7 +196,7 @@ async def test_an_interrupted_call_is_killed(chat: Chat) -> None:
         pass
     tool = execute(chat.workspaces)
     assert tool.cancel is not None
-    await tool.cancel(tool.input_model(**call), ToolContext(chat.id, "1.1.c"))
+    await tool.cancel(tool.input_model.model_validate(call), ToolContext(chat.id, "1.1.c"))
     assert (await task)["exit_code"] == 137
 
 
