@@ -111,11 +111,7 @@ class Workspace:
 
     async def shut_down(self) -> None:
         """End the agent, if it runs, and with it every process."""
-        try:
-            async with connected(self._layout, None) as connection:
-                await _exchange(connection, protocol.Shutdown(), Done, _ANSWER_SECONDS)
-        except WorkspaceUnreachable:
-            return
+        await _shut_down(self._layout)
 
     async def _ask(
         self, request: protocol.Request, kind: type[_AnswerT], seconds: float = _ANSWER_SECONDS
@@ -164,6 +160,20 @@ class Workspaces:
     def layout(self, chat_id: UUID) -> Layout:
         """Where it is on the host."""
         return Layout(self._root / str(chat_id))
+
+
+async def shut_down_all(root: Path) -> None:
+    """End every agent that runs, of the workspaces in a directory."""
+    sockets = await asyncio.to_thread(lambda: list(root.glob("*/agent.sock")))
+    await asyncio.gather(*(_shut_down(Layout(socket.parent)) for socket in sockets))
+
+
+async def _shut_down(layout: Layout) -> None:
+    try:
+        async with connected(layout, None) as connection:
+            await _exchange(connection, protocol.Shutdown(), Done, _ANSWER_SECONDS)
+    except WorkspaceError:
+        return  # there is none, or it has gone
 
 
 async def _exchange(

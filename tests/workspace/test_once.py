@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from tests.workspace.box import Box
@@ -168,3 +169,9 @@ def test_claims_hold_no_content(tmp_path: Path) -> None:
     assert claims.take("../../call", Claim("other", "b")) == Claim("digest", "a")
     (path,) = (tmp_path / "claims").iterdir()
     assert json.loads(path.read_text()) == ["digest", "a"]
+
+
+async def test_an_agent_is_nobodys_child(box: Box) -> None:
+    before = set(psutil.Process().children(recursive=True))
+    await box.says("true")
+    assert set(psutil.Process().children(recursive=True)) <= before

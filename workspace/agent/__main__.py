@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import resource
+import signal
 import socket
 import sys
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ class Configuration:
 def main() -> None:
     """Become harmless, then serve."""
     configuration = Configuration(**json.loads(sys.argv[1]))
+    for number in (signal.SIGINT, signal.SIGQUIT):  # a shell that starts us in the background ignores them
+        signal.signal(number, signal.SIG_DFL)
     _limit(configuration)
     if configuration.account is not None:
         os.setgroups([])

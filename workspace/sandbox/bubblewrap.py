@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -62,6 +61,9 @@ _ETC_WITH_NETWORK = ("hosts", "nsswitch.conf", "resolv.conf", "gai.conf")
 _FIRST_ACCOUNT = 0x7000_0000
 _ACCOUNTS = 0x0FFF_FFFF
 _USER_IN_NAMESPACE = 1000
+
+# Nobody's child: whoever ends a worker with all its children does not mean the processes of users.
+_ORPHANED = ("/bin/sh", "-c", '"$@" &', "sh")
 
 _START = f"import sys; sys.path.insert(0, {_PROGRAM!r}); from workspace.agent.__main__ import main; main()"
 
@@ -127,8 +129,9 @@ class Bubblewrap:
         group = _memory_file(f"root:x:0:\nagent:x:{user}:\n")
         log = os.open(layout.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            process = subprocess.Popen(
+            subprocess.run(
                 [
+                    *_ORPHANED,
                     str(self.program),
                     *self._namespaces(),
                     *_system(self._limits),
@@ -157,12 +160,11 @@ class Bubblewrap:
                 pass_fds=(listener, lock, passwd, group),
                 start_new_session=True,
                 cwd="/",
+                check=True,
             )
         finally:
             for descriptor in (passwd, group, log):
                 os.close(descriptor)
-        # it may outlive us; if it does not, it must not stay a zombie
-        threading.Thread(target=process.wait, name="sandbox", daemon=True).start()
 
     def _namespaces(self) -> Iterator[str]:
         yield from ("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try")
