@@ -9,7 +9,7 @@ from uuid import UUID
 from temporalio import activity
 
 from models.chat_state import ChatState
-from models.turns import Commit, ModelCall, Receipt, ResultsCommit, StepOutcome, ToolRun
+from models.turns import Commit, ModelCall, Receipt, ResultsCommit, StepOutcome, ToolEnd, ToolRun
 
 
 @activity.defn
@@ -37,6 +37,7 @@ async def call_model(call: ModelCall) -> StepOutcome:
 
 
 @activity.defn
-async def run_tool(run: ToolRun) -> None:
-    """Run one tool call and record its result in the ledger."""
+async def run_tool(run: ToolRun) -> ToolEnd:
+    """Run one tool call and record its result in the ledger. In a chat that is being interrupted: end what
+    an earlier attempt at it may have going on."""
     raise NotImplementedError

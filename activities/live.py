@@ -56,6 +56,10 @@ class LiveView:
         """The same after a step's commit: what was streamed is in the rows now and leaves the stream."""
         self._send(self.append(chat_id, WakeUp(snapshot_version), keep=1))
 
+    def show(self, chat_id: UUID, preview: Preview) -> None:
+        """Show parts that are not in the rows yet. Does not wait for Redis."""
+        self._send(self.append(chat_id, preview))
+
     def stop(self, chat_id: UUID, turn: int, snapshot_version: int) -> None:
         """Order whoever streams this turn to stop, and wake readers. Does not wait for Redis."""
         self._send(self.append(chat_id, WakeUp(snapshot_version), order=Stop(chat_id, turn)))

@@ -23,5 +23,16 @@ MESSAGE_COUNT = Histogram(
     _MODEL,
     buckets=[2.0**n for n in range(11)],
 )
-TOOL_ERRORS = Counter("coderd_chatd_tool_errors", "Tool calls that ended in an error.", ("tool_name",))
+TOOL_ERRORS = Counter(
+    "coderd_chatd_tool_errors", "Tool calls that ended in an error.", (*_MODEL, "tool_name")
+)
+TOOL_RESULT_SIZE = Histogram(
+    "coderd_chatd_tool_result_size_bytes",
+    "Size of tool results before they are cut.",
+    (*_MODEL, "tool_name"),
+    buckets=[64 * 4.0**n for n in range(9)],
+)
+TOOL_RESULT_TRUNCATED = Counter(
+    "coderd_chatd_tool_result_truncated", "Tool results that were cut.", (*_MODEL, "tool_name")
+)
 INTERRUPTS = Counter("coderd_chatd_interrupts", "Steps a user stopped.", _MODEL)

@@ -7,10 +7,9 @@ the step is run again.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -26,7 +25,7 @@ from activities.prompt.assemble import ModelFacts, assemble
 from activities.providers.failures import provider_failure
 from activities.providers.protocol import Finish, ModelCallError, ModelProvider, ModelRequest
 from activities.shielding import to_the_end
-from activities.stops import StopListener
+from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.registry import ToolRegistry
 from models.failures import Failure, FailureKind
 from models.store import steps
@@ -35,11 +34,6 @@ from models.store.transcripts import read_transcript
 from models.turns import ModelCall, StepEnd, StepOutcome
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
-
-
-class _Stopped(Exception):
-    """The user stopped the turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +74,8 @@ class ModelCalls:
         writer = self.live.open_episode(call.chat_id, begun.episode)
         started = time.monotonic()
         try:
-            finish = await _unless_stopped(self._stream(call, begun, builder, writer), stop)
-        except _Stopped:
+            finish = await unless_stopped(self._stream(call, begun, builder, writer), stop)
+        except Stopped:
             metrics.INTERRUPTS.labels(begun.model.provider, begun.model.model).inc()
             kept = builder.partial(_now())
             return _Ending(writer, Answer(kept.parts, kept.calls, begun.model.config_id), interrupted=True)
@@ -180,31 +174,6 @@ class ModelCalls:
         metrics.STREAM_RETRIES.labels(begun.model.provider, begun.model.model, failure.kind).inc()
         self.live.wake_committed(call.chat_id, noted.state.snapshot_version)
         raise _try_again(failure, noted)
-
-
-async def _unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T:
-    """The result of `work`, unless the user stops it first.
-
-    Raises:
-        _Stopped: an order over Redis, or Temporal's cancellation on the user's behalf.
-        asyncio.CancelledError: any other cancellation.
-    """
-    working = asyncio.ensure_future(work)
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise _Stopped
-        return working.result()
-    except asyncio.CancelledError as err:
-        details = activity.cancellation_details()
-        if details is None or not details.cancel_requested:
-            raise
-        raise _Stopped from err
-    finally:
-        stopping.cancel()
-        working.cancel()
-        await asyncio.wait({working})
 
 
 def _silence(provider: str, before_first_part: bool) -> Failure:

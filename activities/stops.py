@@ -1,24 +1,56 @@
-"""The fast way to stop a turn: a message over Redis to whichever worker streams it.
+"""Stopping what a turn has running, because its user says so.
 
-Temporal's cancellation is the authority and always follows; this only beats it by some milliseconds, so
-nothing here retries hard or fails anybody.
+The fast way is a message over Redis to whichever worker streams it. Temporal's cancellation is the authority
+and always follows; the message only beats it by some milliseconds, so nothing here retries hard or fails
+anybody.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from temporalio import activity
 
 from models.stream import STOP_CHANNEL, Stop
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 _RECONNECT_SECONDS = 0.25
+
+
+class Stopped(Exception):
+    """The user stopped the turn."""
+
+
+async def unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T:
+    """The result of `work`, unless the user stops it first. It has ended in any case.
+
+    Raises:
+        Stopped: an order over Redis, or Temporal's cancellation on the user's behalf.
+        asyncio.CancelledError: any other cancellation: a worker that shuts down is no interrupt.
+    """
+    working = asyncio.ensure_future(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Stopped
+        return working.result()
+    except asyncio.CancelledError as err:
+        details = activity.cancellation_details()
+        if details is None or not details.cancel_requested:
+            raise
+        raise Stopped from err
+    finally:
+        stopping.cancel()
+        working.cancel()
+        await asyncio.wait({working})
 
 
 class StopListener:

@@ -1,41 +1,126 @@
-"""One tool call: run it once, keep its result."""
+"""One tool call: run once where that matters, its result kept and shown at once.
 
+The ledger decides (`models.store.tool_results`). A tool that is safe to repeat is simply run again after a
+crash. Any other is claimed before it runs; who finds a claim without a result knows that an attempt died
+inside, asks the tool what became of it, and never begins anew.
+"""
+
+import asyncio
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
 from activities import metrics
 from activities.heartbeat import beating
+from activities.live import LiveView
+from activities.shielding import to_the_end
+from activities.stops import StopListener, Stopped, unless_stopped
+from activities.tools.outcome import ToolOutcome, budget_bytes, failed, truncated
+from activities.tools.prepared import PreparedCall
 from activities.tools.registry import ToolRegistry
 from activities.tools.tool import ToolContext
 from models.parts import ToolResultPart, dump_part
 from models.store import tool_results
-from models.turns import ToolRun
+from models.store.tool_results import CallRecord, StepResults
+from models.stream import Preview, PreviewPart
+from models.turns import ToolEnd, ToolRun
+
+log = structlog.get_logger(__name__)
+
+_DATABASE_PAUSE_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
 class ToolCalls:
     engine: AsyncEngine
+    live: LiveView
+    stops: StopListener
     tools: ToolRegistry
 
     @activity.defn
-    async def run_tool(self, run: ToolRun) -> None:
-        """Run a call unless its result is in the ledger already."""
-        async with beating():
-            if await tool_results.find_result(self.engine, run):
-                return
-            arguments = await tool_results.read_arguments(self.engine, run)
+    async def run_tool(self, run: ToolRun) -> ToolEnd:
+        async with beating(), self.stops.watch(run.chat_id, run.turn) as stop:
+            call = await tool_results.read_call(self.engine, run)
+            if call is None:
+                return ToolEnd.SUPERSEDED
+            if call.status in ("finished", "unknown"):
+                self._show(run, await tool_results.read_results(self.engine, run))
+                return ToolEnd.FINISHED
+            ready = self.tools.prepare(run.call.name, call.arguments)
             context = ToolContext(run.chat_id, f"{run.turn}.{run.step}.{run.call.id}")
-            outcome = await self.tools.run(run.call.name, arguments, context)
-            if outcome.is_error:
-                metrics.TOOL_ERRORS.labels(run.call.name).inc()
-            part = ToolResultPart(
+            try:
+                if not call.running:
+                    raise Stopped
+                outcome = await unless_stopped(self._outcome(run, call, ready, context), stop)
+            except Stopped:
+                began = call.running or call.status == "claimed"
+                if began and isinstance(ready, PreparedCall):
+                    await to_the_end(ready.cancel(context))
+                return ToolEnd.STOPPED
+            await to_the_end(self._keep(run, call, outcome))
+            return ToolEnd.FINISHED
+
+    async def _outcome(
+        self, run: ToolRun, call: CallRecord, ready: PreparedCall | ToolOutcome, context: ToolContext
+    ) -> ToolOutcome:
+        if isinstance(ready, ToolOutcome):
+            return ready
+        if ready.tool.repeatable:
+            return await ready.run(context)
+        digest = _digest(call.arguments)
+        info = activity.info()
+        attempt = f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
+        if await tool_results.claim(self.engine, run, claimed_by=attempt, input_hash=digest):
+            return await ready.run(context)
+        if call.input_hash not in (None, digest):
+            return failed(f"The call {run.call.id} has begun with other arguments. Call the tool again.")
+        log.warning("a lost tool call is looked for", chat_id=str(run.chat_id), tool=run.call.name)
+        return await ready.recover(context)
+
+    async def _keep(self, run: ToolRun, call: CallRecord, outcome: ToolOutcome) -> None:
+        """Cut the result to size, store it, and show it."""
+        labels = (call.provider, call.model, run.call.name if self.tools.find(run.call.name) else "unknown")
+        metrics.TOOL_RESULT_SIZE.labels(*labels).observe(len(outcome.text().encode()))
+        if outcome.is_error:
+            metrics.TOOL_ERRORS.labels(*labels).inc()
+        cut = truncated(outcome, budget_bytes(call.context_limit))
+        if cut is not None:
+            metrics.TOOL_RESULT_TRUNCATED.labels(*labels).inc()
+        self._show(run, await self._record(run, cut or outcome))
+
+    async def _record(self, run: ToolRun, outcome: ToolOutcome) -> StepResults | None:
+        """Store the result however long the database is away: the tool must not run again for it."""
+        part = dump_part(
+            ToolResultPart(
                 tool_call_id=run.call.id,
                 tool_name=run.call.name,
                 result=outcome.result,
                 is_error=outcome.is_error or None,
+                is_media=outcome.is_media or None,
                 created_at=datetime.now(UTC),
             )
-            await tool_results.record_result(self.engine, run, dump_part(part))
+        )
+        while True:
+            try:
+                return await tool_results.record_result(self.engine, run, part, unknown=outcome.unknown)
+            except (DBAPIError, OSError) as error:
+                log.warning("a tool result waits for the database", error=type(error).__name__)
+            await asyncio.sleep(_DATABASE_PAUSE_SECONDS)
+
+    def _show(self, run: ToolRun, results: StepResults | None) -> None:
+        """Publish all results of the step so far, under their places. Readers take what they do not have:
+        the first to be published may not be the first that came, and one may have been lost."""
+        if results is not None:
+            parts = [PreviewPart(place, "tool", part) for place, part in enumerate(results.parts, 1)]
+            self.live.show(run.chat_id, Preview(results.episode, tuple(parts)))
+
+
+def _digest(arguments: Any) -> str:
+    return hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest()

@@ -33,7 +33,7 @@ class Transitions:
     @activity.defn
     async def commit_results(self, commit: ResultsCommit) -> ChatState:
         state = await steps.commit_results(self.engine, commit)
-        self.live.wake(commit.chat_id, state.snapshot_version)
+        self.live.wake_committed(commit.chat_id, state.snapshot_version)
         return state
 
     @activity.defn

@@ -66,6 +66,9 @@ class MessagePart(_Shape):
     args_delta: str | None = Field(default=None, description="In streams only: more of the arguments.")
     result: JsonValue = None
     is_error: bool | None = None
+    is_media: bool | None = Field(
+        default=None, description="`result` holds `media_type`, `data` in base64, and `text`."
+    )
     file_name: str | None = None
     start_line: int | None = None
     end_line: int | None = None

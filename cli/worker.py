@@ -1,9 +1,10 @@
 """A worker put together: connections, activities with what they need, Temporal's worker around them."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
@@ -17,6 +18,7 @@ from activities.stops import StopListener
 from activities.tool_call import ToolCalls
 from activities.tools.builtin import builtin_tools
 from activities.tools.registry import ToolRegistry
+from activities.tools.tool import Tool
 from activities.transitions import Transitions
 from cli.workspaces import open_workspaces
 from runtime.database import open_engine
@@ -31,8 +33,14 @@ _STOP_SILENCE_SECONDS = 30.0
 
 
 @asynccontextmanager
-async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[Worker]:
-    """A worker that polls until the block ends; then running steps get the grace period."""
+async def running_worker(
+    settings: Settings, client: Client, more_tools: Iterable[Tool[Any]] = ()
+) -> AsyncGenerator[Worker]:
+    """A worker that polls until the block ends; then running steps get the grace period.
+
+    Args:
+        more_tools: offered beside the built-in ones. All workers of a task queue must have the same.
+    """
     async with AsyncExitStack() as stack:
         engine = open_engine(settings.database_url, settings.database_pool_size)
         stack.push_async_callback(engine.dispose)
@@ -47,7 +55,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
         live, stops, tools = (
             LiveView(redis),
             StopListener(ears),
-            ToolRegistry(builtin_tools(await open_workspaces(settings))),
+            ToolRegistry([*builtin_tools(await open_workspaces(settings)), *more_tools]),
         )
         stack.push_async_callback(live.drain)
         listening = asyncio.create_task(stops.run())
@@ -72,7 +80,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncGenerator[W
                 rows.commit_results,
                 rows.read_state,
                 models.call_model,
-                ToolCalls(engine, tools).run_tool,
+                ToolCalls(engine, live, stops, tools).run_tool,
             ],
             workflow_runner=workflow_runner(sandbox=settings.workflow_sandbox),
             max_concurrent_activities=settings.max_concurrent_steps,

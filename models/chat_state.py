@@ -6,6 +6,7 @@ Names and meaning of the states: spec state-machine.md section 1.
 """
 
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -47,13 +48,41 @@ _NAMES = {
 }
 
 
+class Approval(StrEnum):
+    """Whether a person must agree before a call runs."""
+
+    NOT_NEEDED = "not_needed"
+    PENDING = "pending"
+    GIVEN = "given"
+
+
 class ToolCallRef(BaseModel):
-    """A tool call without its content: enough to run it and to name it."""
+    """A tool call without its content: enough to name it and to decide what is to be done about it.
+
+    Attributes:
+        client: the client that declared the tool runs it, and posts the result.
+        approval: a pending one holds the call up.
+        stop_after: its success ends the turn.
+        timeout_seconds: longest run of the tool.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     name: str
+    client: bool = False
+    approval: Approval = Approval.NOT_NEEDED
+    stop_after: bool = False
+    timeout_seconds: float = 60.0
+
+    @property
+    def runnable(self) -> bool:
+        """A worker can run it now; else somebody outside has to act first."""
+        return not self.client and self.approval is not Approval.PENDING
+
+    def stored(self) -> dict[str, Any]:
+        """The form kept on the chat's row: what is as usual is left out."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
 
 class ChatState(BaseModel):

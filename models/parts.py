@@ -44,11 +44,14 @@ class ToolCallPart(_Part):
 
 
 class ToolResultPart(_Part):
+    """What became of a call. With `is_media`, `result` holds `media_type`, `data` in base64, and `text`."""
+
     type: Literal["tool-result"] = "tool-result"
     tool_call_id: str
     tool_name: str
     result: JsonValue
     is_error: bool | None = None
+    is_media: bool | None = None
     created_at: datetime | None = None
 
 

@@ -127,6 +127,14 @@ class ToolRun(_Small):
     call: ToolCallRef
 
 
+class ToolEnd(StrEnum):
+    """How a tool call ended: with a result in the ledger, stopped by the user, or needless."""
+
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    SUPERSEDED = "superseded"
+
+
 class ResultsCommit(_Small):
     """Move the results of a step's tools from the ledger into history, in call order."""
 

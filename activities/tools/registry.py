@@ -1,24 +1,14 @@
-"""The tools of a worker, by name: what the model is offered, and running what it asks for."""
+"""The tools of a worker, by name: what the model is offered, and what it asks for made ready to run."""
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from activities.providers.protocol import ToolSpec
-from activities.tools.tool import Media, OutcomeUnknown, Tool, ToolContext, ToolError
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class ToolOutcome:
-    """What the model is told of a call. `result` can be stored as JSON in UTF-8."""
-
-    result: JsonValue
-    is_error: bool = False
+from activities.tools.outcome import ToolOutcome, failed
+from activities.tools.prepared import PreparedCall
+from activities.tools.tool import Tool
 
 
 class ToolRegistry:
@@ -48,8 +38,8 @@ class ToolRegistry:
         """The tool of this name."""
         return self._tools.get(name)
 
-    async def run(self, name: str, raw_args: JsonValue, context: ToolContext) -> ToolOutcome:
-        """Run a tool with arguments as the model wrote them. Whatever goes wrong is an error for the model.
+    def prepare(self, name: str, raw_args: JsonValue) -> PreparedCall | ToolOutcome:
+        """Make a call ready with arguments as the model wrote them, or say what is wrong with it.
 
         Args:
             raw_args: an object; None stands for no arguments; anything else is not valid.
@@ -57,20 +47,12 @@ class ToolRegistry:
         tool = self._tools.get(name)
         if tool is None:
             known = ", ".join(sorted(self._tools)) or "none"
-            return _error(f"There is no tool named {name!r}. The tools are: {known}.")
+            return failed(f"There is no tool named {name!r}. The tools are: {known}.")
         try:
             arguments = tool.input_model.model_validate({} if raw_args is None else raw_args)
         except ValidationError as error:
-            return _error(f"The arguments of {name} are not valid. {_explain(error)}")
-        try:
-            result = await tool.run(arguments, context)
-            if isinstance(result, Media):
-                return _error(f"The tool {name} answered with media, which cannot be shown.")
-            return ToolOutcome(valid_text(result))
-        except (ToolError, OutcomeUnknown) as error:
-            return _error(str(error))
-        except Exception as error:  # noqa: BLE001
-            return _error(f"The tool {name} failed: {type(error).__name__}: {error}")
+            return failed(f"The arguments of {name} are not valid. {_explain(error)}")
+        return PreparedCall(tool, arguments)
 
 
 def input_schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -82,23 +64,6 @@ def input_schema(model: type[BaseModel]) -> dict[str, Any]:
     for field in schema["properties"].values():
         field.pop("title", None)
     return schema
-
-
-def valid_text(value: JsonValue) -> JsonValue:
-    """The value with every text fit for UTF-8: halves of surrogate pairs become U+FFFD."""
-    match value:
-        case str():
-            return _SURROGATE.sub("\ufffd", value)
-        case list():
-            return [valid_text(item) for item in value]
-        case dict():
-            return {_SURROGATE.sub("\ufffd", key): valid_text(item) for key, item in value.items()}
-        case _:
-            return value
-
-
-def _error(text: str) -> ToolOutcome:
-    return ToolOutcome(valid_text(text), is_error=True)
 
 
 def _explain(error: ValidationError) -> str:

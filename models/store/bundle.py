@@ -269,7 +269,8 @@ class Bundle:
         Raises:
             sqlalchemy.exc.IntegrityError: the step was committed before.
         """
-        if "generation_attempt" in self.changes:
+        stopped = self.changes.get("status", ChatStatus.RUNNING) != ChatStatus.RUNNING
+        if stopped or "generation_attempt" in self.changes:
             self.changes.setdefault("retry_state", None)
         if self.changes.get("retry_state", self.row["retry_state"]) != self.row["retry_state"]:
             self.changes["retry_state_version"] = self.version
@@ -297,10 +298,11 @@ class Bundle:
 async def results_for(bundle: Bundle, calls: Sequence[ToolCallRef], otherwise: str) -> list[NewMessage]:
     """One tool message per call, in call order: its ledger entry, or an error with the text `otherwise`."""
     found = await bundle.conn.execute(
-        select(tool_results.c.tool_call_id, tool_results.c.part, tool_results.c.created_at).where(
+        select(tool_results.c.tool_call_id, tool_results.c.part, tool_results.c.finished_at).where(
             tool_results.c.chat_id == bundle.chat_id,
             tool_results.c.turn == bundle.row["turn"],
             tool_results.c.step == bundle.row["step"],
+            tool_results.c.part.is_not(None),
         )
     )
     ledger = {row.tool_call_id: row for row in found}
@@ -308,7 +310,7 @@ async def results_for(bundle: Bundle, calls: Sequence[ToolCallRef], otherwise: s
     for call in calls:
         entry = ledger.get(call.id)
         if entry is not None:
-            new.append(NewMessage("tool", [entry.part], created_at=entry.created_at))
+            new.append(NewMessage("tool", [entry.part], created_at=entry.finished_at))
         else:
             new.append(NewMessage("tool", [dump_part(synthetic_result(call, otherwise))]))
     return new

@@ -146,7 +146,7 @@ async def commit_step(
             bundle.add_messages(
                 [NewMessage("tool", [dump_part(part)]) for part in synthetic], turn=call.turn, step=call.step
             )
-        open_calls = [] if stopped else [ref.model_dump() for ref in answer.calls]
+        open_calls = [] if stopped else [ref.stored() for ref in answer.calls]
         ended = not open_calls
         if ended and bundle.queued == 0:
             bundle.set(status=ChatStatus.WAITING)

@@ -1,57 +1,222 @@
-"""The ledger of tool results, keyed by call."""
+"""The ledger of tool calls: claimed before they run, finished once (`models.tables.ToolResult`)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, and_, bindparam, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from models.chat_state import ChatStatus
 from models.store.reading import reading
-from models.store.tables import messages, tool_results
+from models.store.tables import chats, messages, model_configs, tool_results
+from models.stream import Episode
 from models.turns import ToolRun
 
 
-async def find_result(engine: AsyncEngine, run: ToolRun) -> bool:
-    """Whether this call has a result already."""
-    async with reading(engine) as conn:
-        result = await conn.execute(
-            select(tool_results.c.tool_call_id).where(
-                tool_results.c.chat_id == run.chat_id,
-                tool_results.c.turn == run.turn,
-                tool_results.c.step == run.step,
-                tool_results.c.tool_call_id == run.call.id,
-            )
-        )
-        return result.first() is not None
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """A tool call of the step a chat is at.
+
+    Attributes:
+        running: the chat's turn goes on; false while it is being interrupted.
+        arguments: as the model wrote them.
+        siblings: names of all calls of the step, in call order, this one included.
+        status: of its entry in the ledger, None if it has none.
+        input_hash: of the arguments it was claimed with.
+        provider, model, context_limit: of the model that called.
+    """
+
+    running: bool
+    arguments: Any
+    siblings: Sequence[str]
+    status: str | None
+    input_hash: str | None
+    provider: str
+    model: str
+    context_limit: int
 
 
-async def record_result(engine: AsyncEngine, run: ToolRun, part: dict[str, Any]) -> None:
-    """Store a result; the first one of a call stays."""
-    async with reading(engine) as conn:  # one statement: it commits by itself
-        await conn.execute(
-            insert(tool_results)
-            .values(chat_id=run.chat_id, turn=run.turn, step=run.step, tool_call_id=run.call.id, part=part)
-            .on_conflict_do_nothing()
-        )
+@dataclass(frozen=True, slots=True)
+class StepResults:
+    """The results of a step so far, in the order in which they came, and the episode they are part of."""
+
+    episode: Episode
+    parts: list[dict[str, Any]]
 
 
-async def read_arguments(engine: AsyncEngine, run: ToolRun) -> Any:
-    """The arguments of a call, as the model wrote them.
+_ENTRY = and_(
+    tool_results.c.chat_id == chats.c.id,
+    tool_results.c.turn == chats.c.turn,
+    tool_results.c.step == chats.c.step,
+)
+
+_READ_CALL = (
+    select(
+        chats.c.status.label("chat_status"),
+        messages.c.content,
+        tool_results.c.status,
+        tool_results.c.input_hash,
+        model_configs.c.provider,
+        model_configs.c.model,
+        model_configs.c.context_limit,
+    )
+    .select_from(chats)
+    .join(
+        messages,
+        and_(
+            messages.c.chat_id == chats.c.id,
+            messages.c.turn == chats.c.turn,
+            messages.c.step == chats.c.step,
+            messages.c.role == "assistant",
+            messages.c.deleted.is_(False),
+        ),
+    )
+    .join(model_configs, model_configs.c.id == messages.c.model_config_id)
+    .outerjoin(tool_results, and_(_ENTRY, tool_results.c.tool_call_id == bindparam("call")))
+    .where(
+        chats.c.id == bindparam("chat"),
+        chats.c.turn == bindparam("at_turn"),
+        chats.c.step == bindparam("at_step"),
+        chats.c.status.in_([ChatStatus.RUNNING, ChatStatus.INTERRUPTING]),
+    )
+)
+
+_LOCK_EPISODE = (
+    select(chats.c.history_version, chats.c.generation_attempt)
+    .where(
+        chats.c.id == bindparam("chat"),
+        chats.c.turn == bindparam("at_turn"),
+        chats.c.step == bindparam("at_step"),
+    )
+    .with_for_update()
+)
+
+_PARTS = (
+    select(tool_results.c.part)
+    .where(
+        tool_results.c.chat_id == bindparam("chat"),
+        tool_results.c.turn == bindparam("at_turn"),
+        tool_results.c.step == bindparam("at_step"),
+        tool_results.c.place.is_not(None),
+    )
+    .order_by(tool_results.c.place)
+)
+
+
+async def read_call(engine: AsyncEngine, run: ToolRun) -> CallRecord | None:
+    """A call and what the ledger knows of it; None if the chat has moved on.
 
     Raises:
         LookupError: the step has no such call.
     """
     async with reading(engine) as conn:
-        result = await conn.execute(
-            select(messages.c.content).where(
-                messages.c.chat_id == run.chat_id,
-                messages.c.turn == run.turn,
-                messages.c.step == run.step,
-                messages.c.role == "assistant",
+        result = await conn.execute(_READ_CALL, {**_step(run), "call": run.call.id})
+        row = result.mappings().one_or_none()
+    return None if row is None else _call_record(row, run)
+
+
+def _call_record(row: RowMapping, run: ToolRun) -> CallRecord:
+    calls = [part for part in row["content"] if part["type"] == "tool-call"]
+    for part in calls:
+        if part["tool_call_id"] == run.call.id:
+            return CallRecord(
+                running=row["chat_status"] == ChatStatus.RUNNING,
+                arguments=part.get("args"),
+                siblings=[call["tool_name"] for call in calls],
+                status=row["status"],
+                input_hash=row["input_hash"],
+                provider=row["provider"],
+                model=row["model"],
+                context_limit=row["context_limit"],
+            )
+    raise LookupError(f"step {run.turn}.{run.step} has no call {run.call.id}")
+
+
+async def claim(engine: AsyncEngine, run: ToolRun, *, claimed_by: str, input_hash: str) -> bool:
+    """Take a call that may run only once.
+
+    Returns:
+        Whether it may run now. False: an attempt before this one has taken it.
+    """
+    statement = (
+        insert(tool_results)
+        .values(
+            **_key(run),
+            status="claimed",
+            claimed_by=claimed_by,
+            input_hash=input_hash,
+            claimed_at=func.clock_timestamp(),
+        )
+        .on_conflict_do_nothing()
+        .returning(literal(True))
+    )
+    async with reading(engine) as conn:  # one statement: it commits by itself
+        return (await conn.execute(statement)).scalar_one_or_none() is not None
+
+
+async def record_result(
+    engine: AsyncEngine, run: ToolRun, part: dict[str, Any], *, unknown: bool = False
+) -> StepResults | None:
+    """Store a result; the first one of a call stays.
+
+    Returns:
+        What the step has then; None if the chat has moved on.
+    """
+    async with engine.begin() as conn:
+        # the lock gives results their places one after the other
+        episode = await _lock_episode(conn, run)
+        taken = (
+            select(func.count() + 1)
+            .select_from(tool_results)
+            .where(
+                tool_results.c.chat_id == run.chat_id,
+                tool_results.c.turn == run.turn,
+                tool_results.c.step == run.step,
+                tool_results.c.place.is_not(None),
+            )
+            .scalar_subquery()
+        )
+        result = {
+            "status": "unknown" if unknown else "finished",
+            "part": part,
+            "place": taken,
+            "finished_at": func.clock_timestamp(),
+        }
+        await conn.execute(
+            insert(tool_results)
+            .values(**_key(run), **result)
+            .on_conflict_do_update(
+                index_elements=["chat_id", "turn", "step", "tool_call_id"],
+                set_=result,
+                where=tool_results.c.status == "claimed",
             )
         )
-        content: list[dict[str, Any]] = result.scalar_one_or_none() or []
-    for part in content:
-        if part["type"] == "tool-call" and part["tool_call_id"] == run.call.id:
-            return part.get("args")
-    raise LookupError(f"step {run.turn}.{run.step} has no call {run.call.id}")
+        return await _results(conn, run, episode)
+
+
+async def read_results(engine: AsyncEngine, run: ToolRun) -> StepResults | None:
+    """What the call's step has so far; None if the chat has moved on."""
+    async with engine.begin() as conn:
+        return await _results(conn, run, await _lock_episode(conn, run))
+
+
+async def _lock_episode(conn: AsyncConnection, run: ToolRun) -> Episode | None:
+    row = (await conn.execute(_LOCK_EPISODE, _step(run))).one_or_none()
+    return None if row is None else Episode(*row)
+
+
+async def _results(conn: AsyncConnection, run: ToolRun, episode: Episode | None) -> StepResults | None:
+    if episode is None:
+        return None
+    return StepResults(episode, list(await conn.scalars(_PARTS, _step(run))))
+
+
+def _key(run: ToolRun) -> dict[str, Any]:
+    return {"chat_id": run.chat_id, "turn": run.turn, "step": run.step, "tool_call_id": run.call.id}
+
+
+def _step(run: ToolRun) -> dict[str, UUID | int]:
+    return {"chat": run.chat_id, "at_turn": run.turn, "at_step": run.step}

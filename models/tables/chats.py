@@ -37,17 +37,21 @@ class Chat(SQLModel, table=True):
     """Execution state, written by transitions only, and metadata beside it.
 
     Counters and their rules: spec state-machine.md section 4. `turn`, `step`, `open_calls` and
-    `turn_ended` say where a running turn stands, so that it can go on from its row alone.
+    `turn_ended` say where a running turn stands, so that it can go on from its row alone. `steering`
+    counts the queued messages that are to join the running turn; `tools` is a `models.chat_tools.ChatTools`.
     """
 
     __tablename__ = "chats"
     __table_args__ = (
-        CheckConstraint("status IN ('waiting', 'running', 'error', 'interrupting')", name="chats_status"),
+        CheckConstraint(
+            "status IN ('waiting', 'running', 'error', 'interrupting', 'requires_action')",
+            name="chats_status",
+        ),
         Index("chats_by_owner", "owner_id", "archived", text("updated_at DESC"), text("id DESC")),
         Index(
             "chats_in_motion",
             "updated_at",
-            postgresql_where=text("status IN ('running', 'interrupting')"),
+            postgresql_where=text("status IN ('running', 'interrupting', 'requires_action')"),
         ),
         UniqueConstraint("owner_id", "idempotency_key", name="chats_idempotency_key"),
     )
@@ -63,8 +67,10 @@ class Chat(SQLModel, table=True):
     queued: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
     turn: int = Field(sa_column=_counter(1))
     step: int = Field(sa_column=_counter())
-    open_calls: list[dict[str, str]] = Field(sa_column=indexed_json(default="[]"))
+    steering: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
+    open_calls: list[dict[str, Any]] = Field(sa_column=indexed_json(default="[]"))
     turn_ended: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    requires_action_deadline_at: datetime | None = Field(default=None, sa_column=moment(nullable=True))
     last_error: dict[str, Any] | None = Field(default=None, sa_column=verbatim_json(nullable=True))
     retry_state: dict[str, Any] | None = Field(default=None, sa_column=verbatim_json(nullable=True))
     provider_failures: int = Field(sa_column=_counter())
@@ -82,6 +88,7 @@ class Chat(SQLModel, table=True):
     last_model_config_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("model_configs.id"), nullable=False))
     idempotency_key: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     request_hash: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    tools: dict[str, Any] | None = Field(default=None, sa_column=verbatim_json(nullable=True))
 
 
 class Message(SQLModel, table=True):
@@ -122,7 +129,8 @@ class Message(SQLModel, table=True):
 
 
 class QueuedMessage(SQLModel, table=True):
-    """A message that waits for the running turn to end. The id is the order."""
+    """A message that waits for the running turn to end, or for its next step if it is to steer it. The id
+    is the order."""
 
     __tablename__ = "queued_messages"
     __table_args__ = (Index("queued_messages_by_chat", "chat_id", "id"),)
@@ -133,11 +141,13 @@ class QueuedMessage(SQLModel, table=True):
     content_version: int = Field(sa_column=Column(Integer, nullable=False))
     created_by: UUID = Field(sa_column=Column(Uuid, nullable=False))
     model_config_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    steers: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     created_at: datetime = Field(sa_column=moment())
 
 
 class Draft(SQLModel, table=True):
-    """A message on its way into a chat: stored first, then named by id in the command.
+    """Content on its way into a chat (a message, results of client tools, approvals): stored first, then
+    named by id in the command.
 
     `pending` until the workflow places it (`delivered`, with the receipt as `answer`) or the door gives
     up (`withdrawn`). Both moves are made on the row, so exactly one of them wins. A repeat of the same
@@ -179,12 +189,27 @@ class Step(SQLModel, table=True):
 
 
 class ToolResult(SQLModel, table=True):
-    """The ledger of tool results: durable the moment a tool finishes, and never a second one per call.
+    """The ledger of tool calls: what has begun, and what came of it, durable the moment a tool finishes.
 
+    A call that may run only once is `claimed` before it runs; a claim without a result tells the next
+    attempt that it must not begin anew. `finished` and `unknown` hold a result and stay as they are.
     Turn and step are part of the key because some providers use the same call ids in every turn.
+
+    Attributes:
+        claimed_by: the attempt that may run the call, for operators.
+        input_hash: of the arguments; the same call never runs with others.
+        part: the result.
+        place: counts the results of the step in the order in which they came.
     """
 
     __tablename__ = "tool_results"
+    __table_args__ = (
+        CheckConstraint("status IN ('claimed', 'finished', 'unknown')", name="tool_results_status"),
+        CheckConstraint(
+            "(status = 'claimed') = (part IS NULL) AND (part IS NULL) = (place IS NULL)",
+            name="tool_results_part",
+        ),
+    )
 
     chat_id: UUID = Field(
         sa_column=Column(Uuid, ForeignKey("chats.id", ondelete="CASCADE"), primary_key=True)
@@ -192,5 +217,10 @@ class ToolResult(SQLModel, table=True):
     turn: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     step: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     tool_call_id: str = Field(sa_column=Column(Text, primary_key=True))
-    part: dict[str, Any] = Field(sa_column=verbatim_json())
-    created_at: datetime = Field(sa_column=moment())
+    status: str = Field(sa_column=Column(Text, nullable=False))
+    claimed_by: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    input_hash: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    part: dict[str, Any] | None = Field(default=None, sa_column=verbatim_json(nullable=True))
+    place: int | None = Field(default=None, sa_column=Column(Integer, nullable=True))
+    claimed_at: datetime | None = Field(default=None, sa_column=moment(nullable=True))
+    finished_at: datetime | None = Field(default=None, sa_column=moment(nullable=True))

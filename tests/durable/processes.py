@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,6 +33,8 @@ def whole_perdure(data_dir: Path, model_url: str) -> StackOptions:
             "PERDURE_DEMO_MODEL_URL": model_url,
             "PERDURE_SWEEP_INTERVAL_SECONDS": "1",
             "PERDURE_SWEEP_AGE_SECONDS": "4",
+            "PERDURE_GRACEFUL_SHUTDOWN_SECONDS": "3",
+            "PERDURE_COMMAND_TIMEOUT_SECONDS": "2",
             "PERDURE_LOG_LEVEL": "info",
         },
     )
@@ -70,3 +73,37 @@ async def another_api(stack: Stack, **settings: str) -> AsyncGenerator[str]:
         if process.returncode is None:
             process.terminate()
         await process.wait()
+
+
+class ToolWorker:
+    """The worker of `tests.durable.side_effects`, as a process that a test kills and starts."""
+
+    def __init__(self, stack: Stack, effects: Path) -> None:
+        self._environment = {
+            **stack.environment,
+            "PERDURE_TEST_EFFECTS": str(effects),
+            "PERDURE_GRACEFUL_SHUTDOWN_SECONDS": "1",
+            "PERDURE_WORKER_METRICS_PORT": "0",
+        }
+        self.effects = effects
+        self._log = stack.directory.path / "logs" / "tool-worker.log"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-P", "-m", "tests.durable.side_effects",
+                env=self._environment, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    async def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def stop(self) -> None:
+        """SIGTERM, and wait until it has ended by itself."""
+        assert self._process is not None
+        self._process.terminate()
+        await self._process.wait()

@@ -5,6 +5,8 @@ from datetime import timedelta
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType, ActivityConfig, LocalActivityConfig
 
+from models.chat_state import ToolCallRef
+
 ROW_WRITE: LocalActivityConfig = {
     "start_to_close_timeout": timedelta(seconds=10),
     # A database that is away comes back: never give up, or an accepted command would be lost.
@@ -14,6 +16,8 @@ ROW_WRITE: LocalActivityConfig = {
         maximum_interval=timedelta(seconds=5),
     ),
 }
+
+_TO_KEEP_A_RESULT = timedelta(minutes=10)
 
 _UNTIL_IT_WORKS = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=60)
@@ -26,9 +30,9 @@ def model_call(summary: str) -> ActivityConfig:
     return _long_running(timedelta(hours=2), summary)
 
 
-def tool_run(summary: str) -> ActivityConfig:
-    """One tool call."""
-    return _long_running(timedelta(minutes=10), summary)
+def tool_run(call: ToolCallRef) -> ActivityConfig:
+    """One tool call. The tool's own limit is kept by the activity, which can say so to the model."""
+    return _long_running(timedelta(seconds=call.timeout_seconds) + _TO_KEEP_A_RESULT, call.name)
 
 
 def _long_running(limit: timedelta, summary: str) -> ActivityConfig:

@@ -13,7 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities import contract
-    from models.chat_state import ChatState
+    from models.chat_state import ChatState, ChatStatus, ToolCallRef
     from models.turns import (
         ChatStart,
         Commit,
@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         ResultsCommit,
         SendMessage,
         SetArchived,
+        ToolEnd,
         ToolRun,
         Verdict,
         Write,
@@ -175,28 +176,39 @@ class ChatWorkflow:
 
     async def _run_tools(self) -> None:
         state = self._state
-        chat_id = self._start.chat_id
-        handles = [
-            workflow.start_activity(
-                contract.run_tool,
-                ToolRun(chat_id=chat_id, turn=state.turn, step=state.step, call=call),
-                **policies.tool_run(call.name),
-            )
-            for call in state.open_calls
-        ]
-        self._in_flight = [*handles]
-        await asyncio.gather(*handles, return_exceptions=True)
-        self._in_flight = []
-        if self._state.turn != state.turn or next_action(self._state) is not Action.RUN_TOOLS:
+        calls = [call for call in state.open_calls if call.runnable]
+        ends = await self._run_calls(state, calls)
+        if self._state.turn != state.turn:
+            return
+        if self._state.status is ChatStatus.INTERRUPTING:
+            # an attempt that died without an answer may have left something running
+            await self._run_calls(state, [call for call, end in zip(calls, ends, strict=True) if not end])
+            return
+        if next_action(self._state) is not Action.RUN_TOOLS:
             return
         async with self._writing:
             self._adopt(
                 await workflow.execute_local_activity(
                     contract.commit_results,
-                    ResultsCommit(chat_id=chat_id, turn=state.turn, step=state.step),
+                    ResultsCommit(chat_id=self._start.chat_id, turn=state.turn, step=state.step),
                     **policies.ROW_WRITE,
                 )
             )
+
+    async def _run_calls(self, state: ChatState, calls: list[ToolCallRef]) -> list[ToolEnd | None]:
+        """Run calls in parallel; how each ended, None where nobody said."""
+        handles = [
+            workflow.start_activity(
+                contract.run_tool,
+                ToolRun(chat_id=self._start.chat_id, turn=state.turn, step=state.step, call=call),
+                **policies.tool_run(call),
+            )
+            for call in calls
+        ]
+        self._in_flight = [*handles]
+        ends = await asyncio.gather(*handles, return_exceptions=True)
+        self._in_flight = []
+        return [None if isinstance(end, BaseException) else end for end in ends]
 
     async def _rested(self) -> bool:
         """Wait for work.

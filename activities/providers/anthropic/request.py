@@ -15,6 +15,7 @@ CACHED_MESSAGES = 2
 Block = dict[str, Any]
 
 _UNSAFE_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
+_PICTURES = ("image/gif", "image/jpeg", "image/png", "image/webp")
 _EPHEMERAL = {"type": "ephemeral"}
 _THINKING = ("thinking", "redacted_thinking")
 _WIRE_ROLES = {"user": "user", "tool": "user", "assistant": "assistant"}
@@ -135,10 +136,22 @@ def _result(part: dict[str, Any]) -> Block:
     result = part.get("result")
     text = result if isinstance(result, str) else orjson.dumps(result).decode()
     block: Block = {"type": "tool_result", "tool_use_id": wire_id(part["tool_call_id"])}
+    if part.get("is_media"):
+        return block | {"content": _media(part["result"])}
     if part.get("is_error"):
         # The API refuses an error without content.
         return block | {"content": text if text.strip() else "The tool failed.", "is_error": True}
     return block | {"content": text} if text.strip() else block
+
+
+def _media(result: dict[str, str]) -> list[Block]:
+    """A result that is no text: the picture itself, or what it is where the vendor takes no such file."""
+    text = result["text"]
+    if result["media_type"] in _PICTURES:
+        source = {"type": "base64", "media_type": result["media_type"], "data": result["data"]}
+        picture: Block = {"type": "image", "source": source}
+        return [_text(text), picture] if text.strip() else [picture]
+    return [_text(f"{text}\n[a file of type {result['media_type']} that cannot be shown]".lstrip())]
 
 
 def _file_text(part: dict[str, Any]) -> str:

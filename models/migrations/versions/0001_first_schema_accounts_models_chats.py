@@ -71,7 +71,9 @@ def upgrade() -> None:
     sa.Column('turn', sa.BigInteger(), server_default='1', nullable=False),
     sa.Column('step', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('open_calls', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), server_default='[]', nullable=False),
+    sa.Column('steering', sa.Integer(), server_default='0', nullable=False),
     sa.Column('turn_ended', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('requires_action_deadline_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('last_error', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('retry_state', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('provider_failures', sa.BigInteger(), server_default='0', nullable=False),
@@ -87,7 +89,8 @@ def upgrade() -> None:
     sa.Column('last_model_config_id', sa.Uuid(), nullable=False),
     sa.Column('idempotency_key', sa.Text(), nullable=True),
     sa.Column('request_hash', sa.Text(), nullable=True),
-    sa.CheckConstraint("status IN ('waiting', 'running', 'error', 'interrupting')", name='chats_status'),
+    sa.Column('tools', sa.JSON(none_as_null=True), nullable=True),
+    sa.CheckConstraint("status IN ('waiting', 'running', 'error', 'interrupting', 'requires_action')", name='chats_status'),
     sa.ForeignKeyConstraint(['last_model_config_id'], ['model_configs.id'], ),
     sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], ),
     sa.ForeignKeyConstraint(['owner_id'], ['users.id'], ),
@@ -95,7 +98,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('owner_id', 'idempotency_key', name='chats_idempotency_key')
     )
     op.create_index('chats_by_owner', 'chats', ['owner_id', 'archived', sa.literal_column('updated_at DESC'), sa.literal_column('id DESC')], unique=False)
-    op.create_index('chats_in_motion', 'chats', ['updated_at'], unique=False, postgresql_where=sa.text("status IN ('running', 'interrupting')"))
+    op.create_index('chats_in_motion', 'chats', ['updated_at'], unique=False, postgresql_where=sa.text("status IN ('running', 'interrupting', 'requires_action')"))
     op.create_table('drafts',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('chat_id', sa.Uuid(), nullable=False),
@@ -146,6 +149,7 @@ def upgrade() -> None:
     sa.Column('content_version', sa.Integer(), nullable=False),
     sa.Column('created_by', sa.Uuid(), nullable=False),
     sa.Column('model_config_id', sa.Uuid(), nullable=False),
+    sa.Column('steers', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.ForeignKeyConstraint(['chat_id'], ['chats.id'], ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id')
@@ -165,8 +169,15 @@ def upgrade() -> None:
     sa.Column('turn', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('step', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('tool_call_id', sa.Text(), nullable=False),
-    sa.Column('part', sa.JSON(none_as_null=True), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.Column('status', sa.Text(), nullable=False),
+    sa.Column('claimed_by', sa.Text(), nullable=True),
+    sa.Column('input_hash', sa.Text(), nullable=True),
+    sa.Column('part', sa.JSON(none_as_null=True), nullable=True),
+    sa.Column('place', sa.Integer(), nullable=True),
+    sa.Column('claimed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
+    sa.CheckConstraint("status IN ('claimed', 'finished', 'unknown')", name='tool_results_status'),
+    sa.CheckConstraint("(status = 'claimed') = (part IS NULL) AND (part IS NULL) = (place IS NULL)", name='tool_results_part'),
     sa.ForeignKeyConstraint(['chat_id'], ['chats.id'], ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('chat_id', 'turn', 'step', 'tool_call_id')
     )
@@ -185,7 +196,7 @@ def downgrade() -> None:
     op.drop_table('messages')
     op.drop_index('drafts_pending', table_name='drafts', postgresql_where=sa.text("state = 'pending'"))
     op.drop_table('drafts')
-    op.drop_index('chats_in_motion', table_name='chats', postgresql_where=sa.text("status IN ('running', 'interrupting')"))
+    op.drop_index('chats_in_motion', table_name='chats', postgresql_where=sa.text("status IN ('running', 'interrupting', 'requires_action')"))
     op.drop_index('chats_by_owner', table_name='chats')
     op.drop_table('chats')
     op.drop_table('api_tokens')

@@ -1,13 +1,13 @@
 """Running what a model asks for, whatever it asks."""
 
-from uuid import UUID
-
 import pytest
 from pydantic import BaseModel, Field, JsonValue
 
 from activities.providers.protocol import ToolSpec
-from activities.tools.registry import ToolOutcome, ToolRegistry
+from activities.tools.outcome import ToolOutcome
+from activities.tools.registry import ToolRegistry
 from activities.tools.tool import Tool, ToolContext, ToolError
+from tests.activities.tools.calling import called
 
 
 class DivideInput(BaseModel):
@@ -31,7 +31,6 @@ async def run_echo(arguments: NothingInput, context: ToolContext) -> JsonValue:
     return {"bad \ud800": ["\udfff and 🦀", 1, None]}
 
 
-CONTEXT = ToolContext(UUID(int=1), "1.1.call")
 DIVIDE = Tool("divide", "Divide.", DivideInput, run_divide, repeatable=True)
 ECHO = Tool("echo", "Echo.", NothingInput, run_echo, repeatable=False)
 REGISTRY = ToolRegistry([DIVIDE, ECHO])
@@ -67,7 +66,7 @@ def test_two_tools_of_one_name_are_refused() -> None:
 
 async def test_a_result_of_a_tool_that_is_asked_rightly() -> None:
     asked: JsonValue = {"number": 6, "by": 3, "unknown key": True}
-    assert await REGISTRY.run("divide", asked, CONTEXT) == ToolOutcome(2.0)
+    assert await called(REGISTRY, "divide", asked) == ToolOutcome(2.0)
 
 
 @pytest.mark.parametrize(
@@ -83,13 +82,11 @@ async def test_a_result_of_a_tool_that_is_asked_rightly() -> None:
     ],
 )
 async def test_what_goes_wrong_is_told_to_the_model(name: str, args: JsonValue, told: str) -> None:
-    outcome = await REGISTRY.run(name, args, CONTEXT)
+    outcome = await called(REGISTRY, name, args)
     assert outcome.is_error
     assert isinstance(outcome.result, str)
     assert outcome.result.startswith(told)
 
 
 async def test_results_are_valid_text() -> None:
-    assert await REGISTRY.run("echo", None, CONTEXT) == ToolOutcome(
-        {"bad \ufffd": ["\ufffd and 🦀", 1, None]}
-    )
+    assert await called(REGISTRY, "echo", None) == ToolOutcome({"bad \ufffd": ["\ufffd and 🦀", 1, None]})

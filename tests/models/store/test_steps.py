@@ -1,7 +1,6 @@
 """A step begins, ends, and ends again: what each leaves in the rows, and that it happens once."""
 
 import asyncio
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
@@ -13,7 +12,9 @@ from models.store.bundle import read_state
 from models.store.steps import Answer, Begun, RetryLater
 from models.store.tables import messages
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome, ToolRun
-from tests.models.store.rows import ChatRows
+from tests.models.store.rows import ROWS, ChatRows
+from workflows.chat.events import Transition
+from workflows.chat.machine import MATRIX
 
 CALL = ToolCallRef(id="toolu_1", name="current_time")
 OVERLOADED = Failure(kind=FailureKind.OVERLOADED, message="Busy.", provider="demo", retryable=True)
@@ -216,7 +217,6 @@ async def test_results_enter_history_together_in_call_order_with_their_own_times
         part = {"type": "tool-result", "tool_call_id": ref.id, "tool_name": ref.name, "result": "now"}
         await tool_results.record_result(chat.engine, run, part)
         await tool_results.record_result(chat.engine, run, {**part, "result": "a second time"})
-        assert await tool_results.find_result(chat.engine, run)
     commit = ResultsCommit(chat_id=chat.chat, turn=3, step=2)
     state = await steps.commit_results(chat.engine, commit)
     assert await steps.commit_results(chat.engine, commit) == state
@@ -235,20 +235,40 @@ async def test_results_enter_history_together_in_call_order_with_their_own_times
     assert third.content[0]["is_error"] is True
 
 
-async def test_the_arguments_of_a_call_are_found_by_its_id(chat: ChatRows):
-    call = await begun(chat)
-    part = {"type": "tool-call", "tool_call_id": CALL.id, "tool_name": CALL.name, "args": {"zone": "UTC"}}
-    await steps.commit_step(chat.engine, call, Answer([part], [CALL], chat.model))
-    run = ToolRun(chat_id=chat.chat, turn=3, step=2, call=CALL)
-    assert await tool_results.read_arguments(chat.engine, run) == {"zone": "UTC"}
-    with pytest.raises(LookupError):
-        await tool_results.read_arguments(
-            chat.engine, run.model_copy(update={"call": ToolCallRef(id=str(uuid4()), name="x")})
-        )
-
-
 def test_a_state_at_rest_is_one_without_work():
     assert {status for status in ChatStatus if ChatState(status=status).at_rest} == {
         ChatStatus.WAITING,
         ChatStatus.ERROR,
     }
+
+
+@pytest.mark.parametrize("name", list(ROWS))
+@pytest.mark.parametrize("what", ["answers", "asks_for_tools", "is_stopped", "fails"])
+async def test_a_step_ends_in_every_state_as_the_matrix_says(chat: ChatRows, name: StateName, what: str):
+    call = await begun(chat, name)
+    before, texts = await chat.row(), await chat.texts()
+    match what:
+        case "answers":
+            allowed_here = {**MATRIX[Transition.COMMIT_STEP], **MATRIX[Transition.FINISH_INTERRUPTION]}
+            outcome = await steps.commit_step(chat.engine, call, answer(chat))
+        case "asks_for_tools":
+            allowed_here = {**MATRIX[Transition.COMMIT_STEP], **MATRIX[Transition.FINISH_INTERRUPTION]}
+            outcome = await steps.commit_step(chat.engine, call, answer(chat, CALL))
+        case "is_stopped":
+            # Temporal's own cancellation may come without an interrupt: it ends the turn all the same
+            allowed_here = {**MATRIX[Transition.FINISH_TURN], **MATRIX[Transition.FINISH_INTERRUPTION]}
+            outcome = await steps.commit_step(chat.engine, call, answer(chat), interrupted=True)
+        case _:
+            running = (StateName.R0, StateName.R1)
+            allowed_here = {s: to for s, to in MATRIX[Transition.FINISH_ERROR].items() if s in running}
+            failure = Failure(kind=FailureKind.GENERIC, message="It failed.")
+            outcome = await steps.fail_step(chat.engine, call, failure)
+    if name not in allowed_here:
+        assert (await chat.row(), await chat.texts()) == (before, texts)
+        assert outcome.state.name is name
+        return
+    # with messages waiting, what ends a turn is left to the workflow: the state stays for it to see
+    waiting = {StateName.R1: StateName.R1, StateName.I1: StateName.I1}.get(name)
+    finished = {*allowed_here[name], *MATRIX[Transition.FINISH_TURN].get(name, ())}
+    assert outcome.state.name in ({*finished, waiting} if waiting else finished)
+    assert (await chat.row())["snapshot_version"] == before["snapshot_version"] + 1
