@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -37,9 +38,13 @@ class Box:
         self.await_no_agent()
 
     def await_no_agent(self) -> None:
-        """Wait until the agent has ended: until then it holds its lock."""
+        """Wait until the agent has ended, which holds its lock until then, and all it ran with it."""
         with self.layout.lock.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX)
+        deadline = time.monotonic() + 10
+        while left := self._processes():
+            assert time.monotonic() < deadline, left
+            time.sleep(0.01)
 
     def _processes(self) -> list[int]:
         """All that see this workspace's files: agent, commands, and what holds the namespace."""

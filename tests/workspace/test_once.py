@@ -110,6 +110,27 @@ async def test_an_idle_agent_ends_and_the_next_request_starts_another(
     await box.workspace.shut_down()
 
 
+async def test_what_was_left_behind_ends_with_the_agent(box: Box) -> None:
+    await box.workspace.start("1.1.a", "sleep 1000")
+    await box.says("setsid sleep 1000 >/dev/null 2>&1 & echo left")
+    await box.workspace.shut_down()
+    await asyncio.to_thread(box.await_no_agent)
+
+
+async def test_commands_cannot_kill_their_agent(box: Box) -> None:
+    output = await box.run("kill -9 1; kill -9 -1; echo still here")
+    assert output.process.exit_code in (0, -signal.SIGKILL)
+    before = (await box.workspace.list_processes())[0]
+    assert before.state == "exited"
+
+
+async def test_orphans_leave_no_zombies(box: Box) -> None:
+    for _ in range(3):
+        await box.says("(sleep .05 &) ; (sleep .05 &) ; true")
+    told = await box.says("sleep .3; ps -e -o stat= | grep -c Z || true")
+    assert told == "0\n"
+
+
 async def test_a_cancelled_call_is_killed_with_all_it_started(box: Box) -> None:
     process = await box.workspace.start("1.1.a", "sleep 1000 & sleep 1000; echo never")
     waiting = asyncio.create_task(box.workspace.read_output(process.id, 60))

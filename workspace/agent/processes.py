@@ -36,6 +36,7 @@ class ProcessTable:
         self._records = records
         self._changed = changed
         self._running: dict[str, _Running] = {}
+        self._by_pid: dict[int, _Running] = {}
         self._ended: dict[str, Output] = {}
         for output in sorted(records.processes(), key=lambda each: each.process.started_at):
             process = output.process
@@ -68,6 +69,7 @@ class ProcessTable:
             named = f" {error.filename}" if error.filename else ""
             return Refused(f"The command could not be started:{named} {error.strerror}.", "failed")
         self._running[process.id] = running
+        self._by_pid[running.pid] = running
         self._records.save_process(running.output())
         return process
 
@@ -98,6 +100,16 @@ class ProcessTable:
         """Kill a process if it runs."""
         if running := self._running.get(process_id):
             running.signal(signal.SIGKILL)
+
+    def reap(self) -> None:
+        """Take note of all that have ended. As first process of the sandbox we inherit orphans, too."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    return
+                if running := self._by_pid.pop(pid, None):
+                    running.exited(os.waitstatus_to_exitcode(status))
 
     def _over(self, running: "_Running") -> None:
         output = running.output()
@@ -138,11 +150,13 @@ class _Running:
             raise
         finally:
             os.close(theirs)
-        self._pidfd = os.pidfd_open(self._popen.pid)
         self._open = True
         os.set_blocking(self._pipe, False)
         self._loop.add_reader(self._pipe, self._readable)
-        self._loop.add_reader(self._pidfd, self._exited)
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
 
     def output(self) -> Output:
         head, tail = self._capture.text()
@@ -167,10 +181,9 @@ class _Running:
             self._open = False
             self._settle()
 
-    def _exited(self) -> None:
-        self._loop.remove_reader(self._pidfd)
-        os.close(self._pidfd)
-        code = self._popen.wait()
+    def exited(self, code: int) -> None:
+        """Its end was noticed."""
+        self._popen.returncode = code
         self.process = replace(self.process, state="exited", exit_code=code, exited_at=_now())
         if self._open:
             self._loop.call_later(_LAST_WORDS_SECONDS, self._end)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import socket
 from collections.abc import Coroutine
 from pathlib import Path
@@ -39,6 +40,7 @@ class Agent:
     async def serve(self, listener: socket.socket) -> None:
         """Answer whoever connects."""
         server = await asyncio.start_unix_server(self._converse, sock=listener, limit=protocol.MAX_LINE_BYTES)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._processes.reap)
         self._rest()
         await self._over.wait()
         server.close()

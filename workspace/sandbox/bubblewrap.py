@@ -168,6 +168,8 @@ class Bubblewrap:
 
     def _namespaces(self) -> Iterator[str]:
         yield from ("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try")
+        # The first process of a namespace takes all others with it, and none of them can kill it.
+        yield "--as-pid-1"
         yield from ("--hostname", "workspace", "--cap-drop", "ALL")
         if self.confinement is Confinement.USER_NAMESPACE:
             yield from ("--unshare-user", "--disable-userns")
