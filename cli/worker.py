@@ -23,6 +23,7 @@ from activities.tools.builtin import builtin_tools
 from activities.tools.registry import ToolRegistry
 from activities.tools.tool import Tool
 from activities.transitions import Transitions
+from cli.workspaces import open_workspaces
 from models.failures import RetryLimits
 from runtime.database import open_engine
 from runtime.redis import open_blocking_redis, open_redis
@@ -58,7 +59,7 @@ async def running_worker(
         live, stops, tools = (
             LiveView(redis),
             StopListener(ears),
-            ToolRegistry([*builtin_tools(), *more_tools]),
+            ToolRegistry([*builtin_tools(await open_workspaces(settings)), *more_tools]),
         )
         stack.push_async_callback(live.drain)
         listening = asyncio.create_task(stops.run())

@@ -72,6 +72,23 @@ class Settings(BaseSettings):
         default=False, description="Temporal's sandbox finds nondeterminism but costs 15 % of throughput."
     )
 
+    # Sandbox
+    sandbox: bool = Field(
+        default=True, description="Offer tools for commands and files, if there is a sandbox."
+    )
+    workspace_dir: Path | None = Field(
+        default=None, description="Where the files of chats are; unset: tools that need a sandbox are off."
+    )
+    sandbox_network: bool = Field(
+        default=False, description="Commands reach the network, also what listens on this machine only."
+    )
+    sandbox_memory_bytes: int = Field(
+        default=4 * 1024**3, ge=64 * 1024**2, description="Private memory one process in a sandbox may have."
+    )
+    sandbox_processes: int = Field(
+        default=512, ge=16, description="Processes and threads one sandbox may have."
+    )
+
     # Models
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
     anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cli.stack.directory import DataDirectory
 from cli.stack.guardian import started
@@ -54,9 +55,17 @@ class Addresses:
     def docs_url(self) -> str:
         return f"{self.api_url}/docs"
 
+    @property
+    def workspaces(self) -> Path:
+        """Where the files of chats are."""
+        return self.directory.path / "workspaces"
+
     def settings(self) -> dict[str, str]:
         """The environment variables by which our own processes find the others."""
-        settings = {"PERDURE_DATA_DIR": str(self.directory.path)}
+        settings = {
+            "PERDURE_DATA_DIR": str(self.directory.path),
+            "PERDURE_WORKSPACE_DIR": str(self.workspaces),
+        }
         if "postgres" in self.ports:
             settings["DATABASE_URL"] = self.database_url
         if "valkey" in self.ports:

@@ -15,6 +15,7 @@ from cli.stack.options import StackOptions
 from cli.stack.ports import PortClaims
 from cli.stack.programs import program_environment, wants_demo_model
 from cli.stack.runner import PartRunner, Report
+from workspace.client import shut_down_all
 
 
 class Stack:
@@ -218,6 +219,7 @@ class Stack:
     async def _close(self) -> None:
         try:
             await self._stop_all()
+            await shut_down_all(self.addresses.workspaces)
         finally:
             if self._guard:
                 self._guard.close()  # ends what could not be stopped

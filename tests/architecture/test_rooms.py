@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import subprocess
+import sys
 import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("activities", "api", "benchmarks", "cli", "models", "runtime", "workflows")
+ROOMS = ("activities", "api", "benchmarks", "cli", "models", "runtime", "workflows", "workspace")
 CEILING_LINES = 500
 DUMPING_GROUNDS = {"util", "utils", "helper", "helpers", "common", "misc", "shared", "stuff"}
 SQL_BUILDERS = {"select", "insert", "update", "delete", "text"}
@@ -47,6 +48,20 @@ def test_queries_are_written_in_the_store_only():
             ):
                 elsewhere += [f"{path}: {name.name}" for name in node.names if name.name in SQL_BUILDERS]
     assert elsewhere == []
+
+
+def test_the_program_in_the_sandbox_needs_the_standard_library_only():
+    own = {"workspace"}
+    for path in (ROOT / "workspace/protocol.py", *sorted((ROOT / "workspace/agent").glob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Import(names=names):
+                    taken = {name.name.split(".")[0] for name in names}
+                case ast.ImportFrom(module=module):
+                    taken = {(module or "").split(".")[0]}
+                case _:
+                    continue
+            assert taken <= sys.stdlib_module_names | own, path
 
 
 def test_the_pure_core_makes_no_ids():

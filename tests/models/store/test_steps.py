@@ -1,6 +1,7 @@
 """A step begins, ends, and ends again: what each leaves in the rows, and that it happens once."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from sqlalchemy import select

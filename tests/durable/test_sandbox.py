@@ -1,0 +1,76 @@
+"""kill -9 of the worker and the user's stop while a command runs in a real sandbox: counted in its files."""
+
+import asyncio
+import time
+from pathlib import Path
+from uuid import uuid4
+
+from activities.providers.demo import script_block
+from cli.stack import Stack
+from tests.durable.caller import Body, Caller, Reader
+
+COUNTING = "echo began >> log; while [ ! -e go ]; do sleep .05; done; echo done >> log; cat log"
+
+
+async def running(caller: Caller, perdure: Stack, timeout: str = "30s") -> tuple[str, Reader, Path]:
+    """A chat whose command has begun: its id, a reader, and the directory of its files."""
+    call = {"name": "execute", "input": {"command": COUNTING, "timeout": timeout}}
+    said = script_block({"text": "Let me see.", "tools": [call]}, {"text": "There."})
+    chat = await caller.create(f"{said} {uuid4()}")
+    reader = caller.read(chat)
+    files = perdure.addresses.workspaces / chat / "files"
+    await asyncio.to_thread(appeared, files / "log")
+    return chat, reader, files
+
+
+def appeared(path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline, "the command did not begin"
+        time.sleep(0.02)
+
+
+async def result(caller: Caller, chat: str) -> Body:
+    stored = await caller.messages(chat)
+    (part,) = [part for message in stored if message["role"] == "tool" for part in message["content"]]
+    return part
+
+
+async def test_a_command_goes_on_while_no_worker_lives_and_is_found_again(perdure: Stack, caller: Caller):
+    chat, reader, files = await running(caller, perdure)
+    await perdure.kill("worker")
+    (files / "go").touch()
+    await perdure.start("worker")
+    await reader.rested(2)
+    told = (await result(caller, chat))["result"]
+    assert (told["success"], told["output"]) == (True, "began\ndone\n")
+    assert (files / "log").read_text() == "began\ndone\n"
+
+
+async def test_a_command_outlives_an_orderly_restart(perdure: Stack, caller: Caller):
+    chat, reader, files = await running(caller, perdure)
+    await perdure.restart("worker")
+    (files / "go").touch()
+    await reader.rested(2)
+    assert (await result(caller, chat))["result"]["output"] == "began\ndone\n"
+
+
+async def test_a_stopped_command_is_killed(perdure: Stack, caller: Caller):
+    chat, reader, files = await running(caller, perdure)
+    assert (await caller.interrupt(chat)).status_code == 200
+    await reader.until(lambda r: r.status == "waiting")
+    (files / "go").touch()
+    await caller.send(
+        chat, script_block({"tools": [{"name": "process_list", "input": {}}]}, {"text": "Listed."})
+    )
+    await reader.until(lambda r: "Listed." in str(r.answers()))
+    stored = await caller.messages(chat)
+    listed = [
+        part["result"]
+        for message in stored
+        for part in message["content"]
+        if part["type"] == "tool-result" and part["tool_name"] == "process_list"
+    ]
+    (process,) = listed[0]["processes"]
+    assert (process["running"], process["exit_code"]) == (False, 137)
+    assert (files / "log").read_text() == "began\n"
