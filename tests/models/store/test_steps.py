@@ -313,7 +313,7 @@ async def test_a_step_ends_in_every_state_as_the_matrix_says(chat: ChatRows, nam
 async def test_a_call_cut_by_the_length_limit_is_stored_answered_and_not_run(chat: ChatRows):
     call = await begun(chat)
     whole = answer(chat, CALL)
-    cut = Answer(whole.parts, [], chat.model)
+    cut = Answer(whole.parts, [], chat.model, not_run=[CALL])
     outcome = await steps.commit_step(chat.engine, call, cut)
     assert (outcome.end, outcome.state.name) == (StepEnd.COMMITTED, StateName.W)
     assert await chat.texts() == ["hello", "tool toolu_1"]
