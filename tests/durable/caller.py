@@ -177,6 +177,9 @@ class Caller:
     async def set_archived(self, chat: str, archived: bool) -> httpx2.Response:
         return await self.http.patch(f"{self.url}/{chat}", json={"archived": archived})
 
+    async def post(self, chat: str, what: str, body: Body) -> httpx2.Response:
+        return await self.http.post(f"{self.url}/{chat}/{what}", json=body)
+
     async def interrupt(self, chat: str) -> httpx2.Response:
         return await self.http.post(f"{self.url}/{chat}/interrupt")
 
