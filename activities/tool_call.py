@@ -8,6 +8,7 @@ inside, asks the tool what became of it, and never begins anew.
 import asyncio
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -30,7 +31,7 @@ from activities.tools.tool import ToolContext
 from models.parts import ToolResultPart, dump_part
 from models.store import tool_results
 from models.store.tool_results import CallRecord, StepResults
-from models.stream import Preview, PreviewPart
+from models.stream import EPISODE_MAX_BYTES, Preview, PreviewPart
 from models.turns import ToolEnd, ToolRun
 
 log = structlog.get_logger(__name__)
@@ -120,8 +121,17 @@ class ToolCalls:
         """Publish all results of the step so far, under their places. Readers take what they do not have:
         the first to be published may not be the first that came, and one may have been lost."""
         if results is not None:
-            parts = [PreviewPart(place, "tool", part) for place, part in enumerate(results.parts, 1)]
-            self.live.show(run.chat_id, Preview(results.episode, tuple(parts)))
+            self.live.show(run.chat_id, Preview(results.episode, tuple(_previewed(results.parts))))
+
+
+def _previewed(parts: list[dict[str, Any]]) -> Iterator[PreviewPart]:
+    """The parts under their places, as many as an episode may hold."""
+    room = EPISODE_MAX_BYTES
+    for place, part in enumerate(parts, 1):
+        room -= len(json.dumps(part))
+        if room < 0:
+            return
+        yield PreviewPart(place, "tool", part)
 
 
 def _digest(arguments: Any) -> str:

@@ -181,6 +181,9 @@ class Caller:
         """A command without a body."""
         return await self.http.post(f"{self.url}/{chat}/{command}")
 
+    async def post(self, chat: str, what: str, body: Body) -> httpx2.Response:
+        return await self.http.post(f"{self.url}/{chat}/{what}", json=body)
+
     async def interrupt(self, chat: str) -> httpx2.Response:
         return await self.http.post(f"{self.url}/{chat}/interrupt")
 

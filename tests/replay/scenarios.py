@@ -38,6 +38,13 @@ class Scene:
         await self.model.reached(chat_hold)
         return chat
 
+    async def awaited_call(self, chat: str) -> str:
+        """The call a chat waits for an action on."""
+        (row,) = await self.caller.rows.until(
+            "SELECT open_calls FROM chats WHERE id = :chat AND status = 'requires_action'", chat=chat
+        )
+        return row.open_calls[0]["id"]
+
     async def rested(self, chat: str, turns: int = 1) -> None:
         await self.caller.rows.until(
             "SELECT 1 FROM chats WHERE id = :chat AND turn >= :turns AND status IN ('waiting', 'error')",
@@ -60,6 +67,10 @@ def held_step(hold: str) -> dict[str, Any]:
 
 def clock(zone: str) -> dict[str, Any]:
     return {"name": "current_time", "input": {"timezone": zone}}
+
+
+THEIR_TOOL = {"name": "their_tool"}
+THEIR_CALL: dict[str, Any] = {"name": "their_tool", "input": {}}
 
 
 async def plain_turn(scene: Scene) -> str:
@@ -99,6 +110,39 @@ async def queued_and_promoted(scene: Scene) -> str:
     for _ in range(2):
         await scene.caller.send(chat, said({"text": ANSWER}))
     scene.model.release("promoted")
+    return chat
+
+
+async def steered(scene: Scene) -> str:
+    held = {**held_step("steered"), "tools": [clock("UTC")]}
+    chat = await scene.ask(held, {"text": ANSWER})
+    await scene.model.reached("steered")
+    await scene.caller.send(chat, said({"text": ANSWER}), busy="steer")
+    scene.model.release("steered")
+    return chat
+
+
+async def client_tool_answered(scene: Scene) -> str:
+    step = {"text": ANSWER, "tools": [clock("UTC"), THEIR_CALL]}
+    chat = await scene.caller.create(said(step, {"text": ANSWER}), unsafe_dynamic_tools=[THEIR_TOOL])
+    answer = {"results": [{"tool_call_id": await scene.awaited_call(chat), "output": "foxglove"}]}
+    assert (await scene.caller.post(chat, "tool-results", answer)).status_code == 204
+    return chat
+
+
+async def client_tool_interrupted(scene: Scene) -> str:
+    step = {"text": ANSWER, "tools": [THEIR_CALL]}
+    chat = await scene.caller.create(said(step, {"text": ANSWER}), unsafe_dynamic_tools=[THEIR_TOOL])
+    await scene.awaited_call(chat)
+    assert (await scene.caller.interrupt(chat)).status_code == 200
+    return chat
+
+
+async def approved(scene: Scene) -> str:
+    step = {"text": ANSWER, "tools": [clock("UTC")]}
+    chat = await scene.caller.create(said(step, {"text": ANSWER}), approval_required_tools=["current_time"])
+    decision = {"tool_call_id": await scene.awaited_call(chat), "decision": "approve", "reason": "larkspur"}
+    assert (await scene.caller.post(chat, "approvals", {"approvals": [decision]})).status_code == 204
     return chat
 
 
@@ -175,6 +219,10 @@ SCENARIOS: tuple[Scenario, ...] = (
     interrupted_by_a_message,
     interrupted_with_a_queued_message,
     queued_and_promoted,
+    steered,
+    client_tool_answered,
+    client_tool_interrupted,
+    approved,
     transient_failure,
     interrupted_before_a_retry,
     failure_and_a_new_message,

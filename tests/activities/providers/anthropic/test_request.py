@@ -196,6 +196,36 @@ def test_a_result_is_text(value: Any, error: bool | None, sent: dict[str, Any]) 
     assert content(body, 0) == [{"type": "tool_result", "tool_use_id": "1", **sent}]
 
 
+@pytest.mark.parametrize(
+    ("media", "sent"),
+    [
+        (
+            {"media_type": "image/png", "data": "aGk=", "text": "seen"},
+            [
+                {"type": "text", "text": "seen"},
+                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}},
+            ],
+        ),
+        (
+            {"media_type": "image/webp", "data": "aGk=", "text": " "},
+            [{"type": "image", "source": {"type": "base64", "media_type": "image/webp", "data": "aGk="}}],
+        ),
+        (
+            {"media_type": "audio/wav", "data": "aGk=", "text": ""},
+            [{"type": "text", "text": "[a file of type audio/wav that cannot be shown]"}],
+        ),
+    ],
+)
+def test_a_result_that_is_no_text_is_shown_or_named(media: Any, sent: list[dict[str, Any]]) -> None:
+    body = wire_request(
+        request(
+            user("q"), PromptMessage("assistant", [call("1")]), result("1", media, is_media=True), user("a")
+        ),
+        "anthropic",
+    )
+    assert content(body, 2)[0]["content"] == sent
+
+
 def test_the_cache_point_of_a_message_is_never_on_thinking() -> None:
     thinking = {"type": "reasoning", "text": "Hm.", "provider_metadata": {"anthropic": {"signature": "s"}}}
     said = {"type": "text", "text": "so"}

@@ -1,0 +1,142 @@
+"""Tools that a client brings, and answers to calls that wait. No worker takes anything here."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, select, update
+
+from models.store.chats import read_unmoved
+from models.store.tables import chats, drafts
+from tests.api.conftest import Door
+from tests.api.served import Body, text
+
+CALLS = [
+    {"id": "theirs", "name": "open_page", "client": True},
+    {"id": "guarded", "name": "execute", "approval": "pending"},
+]
+
+
+async def awaiting(door: Door) -> Body:
+    """A chat that waits for both kinds of action."""
+    chat = await door.create()
+    async with door.engine.begin() as conn:
+        await conn.execute(
+            update(chats)
+            .where(chats.c.id == UUID(chat["id"]))
+            .values(
+                status="requires_action", step=1, open_calls=CALLS, requires_action_deadline_at=func.now()
+            )
+        )
+    return chat
+
+
+def result(call_id: str = "theirs", **more: object) -> Body:
+    return {"tool_call_id": call_id, "output": {"shown": True}, **more}
+
+
+def decision(call_id: str = "guarded", decision: str = "approve") -> Body:
+    return {"tool_call_id": call_id, "decision": decision}
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "field"),
+    [
+        ("tool-results", {"results": []}, "results"),
+        ("tool-results", {"results": [result("nobody")]}, "results[0].tool_call_id"),
+        ("tool-results", {"results": [result("guarded")]}, "results[0].tool_call_id"),
+        ("tool-results", {"results": [result(), result()]}, "results[1].tool_call_id"),
+        ("tool-results", {"results": [{"tool_call_id": "theirs"}]}, "results[0].output"),
+        ("tool-results", {"results": [result(output=2**70)]}, "results[0].output"),
+        ("approvals", {"approvals": []}, "approvals"),
+        ("approvals", {"approvals": [decision("theirs")]}, "approvals[0].tool_call_id"),
+        ("approvals", {"approvals": [decision(), decision()]}, "approvals[1].tool_call_id"),
+        ("approvals", {"approvals": [decision(decision="maybe")]}, "approvals[0].decision"),
+    ],
+)
+async def test_an_answer_that_fits_no_call_is_not_stored(door: Door, what: str, body: Body, field: str):
+    chat = await awaiting(door)
+    for headers in ({}, {"Idempotency-Key": str(uuid4())}):
+        response = await door.owner.http.post(f"/chats/{chat['id']}/{what}", json=body, headers=headers)
+        assert response.status_code == 400, response.text
+        assert response.json()["validations"][0]["field"].startswith(field)
+    async with door.engine.connect() as conn:
+        pending = select(func.count()).where(
+            drafts.c.chat_id == UUID(chat["id"]), drafts.c.state != "withdrawn"
+        )
+        assert await conn.scalar(pending) == 0
+
+
+async def test_a_missing_result_is_named(door: Door):
+    chat = await awaiting(door)
+    two = [*CALLS, {"id": "other", "name": "open_page", "client": True}]
+    async with door.engine.begin() as conn:
+        await conn.execute(update(chats).where(chats.c.id == UUID(chat["id"])).values(open_calls=two))
+    response = await door.owner.http.post(f"/chats/{chat['id']}/tool-results", json={"results": [result()]})
+    assert response.status_code == 400
+    assert "'other'" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("what", "body"),
+    [("tool-results", {"results": [result()]}), ("approvals", {"approvals": [decision()]})],
+)
+async def test_who_may_answer_and_when(door: Door, what: str, body: Body):
+    chat = await awaiting(door)
+    assert (await door.other.http.post(f"/chats/{chat['id']}/{what}", json=body)).status_code == 404
+    nobody_takes_it = await door.owner.http.post(f"/chats/{chat['id']}/{what}", json=body)
+    assert nobody_takes_it.status_code == 503
+    idle = await door.create()
+    assert (await door.owner.http.post(f"/chats/{idle['id']}/{what}", json=body)).status_code == 409
+    async with door.engine.begin() as conn:
+        await conn.execute(
+            update(chats).where(chats.c.id == UUID(idle["id"])).values(status="waiting", archived=True)
+        )
+    assert (await door.owner.http.post(f"/chats/{idle['id']}/{what}", json=body)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"unsafe_dynamic_tools": [{"name": "a"}, {"name": "a"}]}, "unsafe_dynamic_tools[1].name"),
+        ({"unsafe_dynamic_tools": [{"name": ""}]}, "unsafe_dynamic_tools[0].name"),
+        ({"unsafe_dynamic_tools": [{"name": "no spaces"}]}, "unsafe_dynamic_tools[0].name"),
+        ({"unsafe_dynamic_tools": [{"name": f"t{n}"} for n in range(251)]}, "unsafe_dynamic_tools"),
+        (
+            {"unsafe_dynamic_tools": [{"name": "a", "input_schema": {"type": "array"}}]},
+            "unsafe_dynamic_tools[0].input_schema",
+        ),
+        ({"unsafe_dynamic_tools": [{"name": "a", "input_schema": "x"}]}, "unsafe_dynamic_tools[0]"),
+        ({"approval_required_tools": ["no spaces"]}, "approval_required_tools[0]"),
+    ],
+)
+async def test_wrong_tools_are_refused(door: Door, fields: Body, field: str):
+    body = {"organization_id": str(door.organization), "content": text("x"), **fields}
+    response = await door.owner.http.post("/chats", json=body)
+    assert response.status_code == 400, response.text
+    assert response.json()["validations"][0]["field"].startswith(field)
+
+
+async def test_tools_are_kept_with_the_chat(door: Door):
+    tools: list[Body] = [
+        {"name": f"t{n}", "description": "d", "inputSchema": {"required": []}} for n in range(250)
+    ]
+    chat = await door.create(unsafe_dynamic_tools=tools, approval_required_tools=["execute"])
+    async with door.engine.connect() as conn:
+        kept = await conn.scalar(select(chats.c.tools).where(chats.c.id == UUID(chat["id"])))
+    assert kept is not None
+    assert kept["approval_required"] == ["execute"]
+    assert kept["dynamic"][7] == {"name": "t7", "description": "d", "input_schema": {"required": []}}
+
+
+async def test_a_chat_that_waits_is_not_swept_before_its_deadline(door: Door):
+    chat = await awaiting(door)
+    hour = func.make_interval(0, 0, 0, 0, 1)
+
+    async def unmoved(**columns: object) -> bool:
+        async with door.engine.begin() as conn:
+            await conn.execute(update(chats).where(chats.c.id == UUID(chat["id"])).values(**columns))
+            found = await read_unmoved(conn, 1800, after=None, limit=1000)
+        return chat["id"] in {str(record.id) for record in found}
+
+    assert not await unmoved(updated_at=func.now() - hour, requires_action_deadline_at=func.now() + hour)
+    assert await unmoved(requires_action_deadline_at=func.now() - hour)
