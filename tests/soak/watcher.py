@@ -87,8 +87,12 @@ class Watcher(Reader):
         self._seq = part["seq"]
 
     def _mind_message(self, event: Event) -> None:
+        """What was shown is what is kept, or it is of an attempt that got further or less far. A reader who
+        was away for more than that is told of the next message before it is told to drop what it shows."""
         message = event["message"]
-        if message["role"] == "assistant" and message["id"] not in self.messages:
+        if message["role"] == "user":
+            self.preview = ""
+        elif message["role"] == "assistant" and message["id"] not in self.messages:
             said = text_of(message)
-            if not said.startswith(self.preview):
+            if not said.startswith(self.preview) and not self.preview.startswith(said):
                 self.wrongs.append(f"message {message['id']} says {said[:80]!r}, shown {self.preview[:80]!r}")
