@@ -29,13 +29,13 @@ class Life:
         self._model = model
         self._watchers: list[Watcher] = []
 
-    async def go(self, chaos: Chaos, over: asyncio.Event) -> list[str]:
+    async def go(self, organization: str, chaos: Chaos, over: asyncio.Event) -> list[str]:
         """Live and be judged.
 
         Returns:
             What contradicts an invariant.
         """
-        person = Person(self._caller, self._model, self.journal, over)
+        person = Person(self._caller, organization, self._model, self.journal, over)
         try:
             if not await person.create(self._plan.first):
                 return ["accepted: the chat could not be created in time"]

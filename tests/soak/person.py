@@ -27,12 +27,21 @@ class Person:
 
     Args:
         caller: How requests are made.
+        organization: Whose chat it is.
         model: Is told when a stalled answer may go on.
         over: Once set, no further action is begun.
     """
 
-    def __init__(self, caller: Caller, model: DemoModel, journal: Journal, over: asyncio.Event) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        organization: str,
+        model: DemoModel,
+        journal: Journal,
+        over: asyncio.Event,
+    ) -> None:
         self.journal = journal
+        self._organization = organization
         self._caller = caller
         self._model = model
         self._over = over
@@ -40,9 +49,8 @@ class Person:
 
     async def create(self, turn: Turn) -> bool:
         """Create the chat; whether that succeeded within the time."""
-        me = await self._caller.rows.first_user()
         body = {
-            "organization_id": str(me.organization_id),
+            "organization_id": self._organization,
             "content": [{"type": "text", "text": turn.message}],
         }
         headers = {"Idempotency-Key": str(uuid4())}

@@ -78,6 +78,7 @@ class Soak:
         return self.report
 
     async def _live(self, stack: Stack, model: DemoModel, caller: Caller) -> None:
+        organization = str((await caller.rows.first_user()).organization_id)
         chaos = Chaos(stack, self.seed, self.report.counts, self.report.chaos.append)
         disturbing = asyncio.create_task(chaos.run(self._over))
         minding = asyncio.create_task(self._mind_model(model))
@@ -86,7 +87,7 @@ class Soak:
         try:
             async with asyncio.TaskGroup() as lanes:
                 for lane in range(self.lanes):
-                    lanes.create_task(self._lane(lane, chaos, model, caller))
+                    lanes.create_task(self._lane(lane, organization, chaos, model, caller))
         finally:
             self._over.set()
             timer.cancel()
@@ -96,11 +97,13 @@ class Soak:
             await disturbing
         self._judge_requests(model)
 
-    async def _lane(self, lane: int, chaos: Chaos, model: DemoModel, caller: Caller) -> None:
+    async def _lane(
+        self, lane: int, organization: str, chaos: Chaos, model: DemoModel, caller: Caller
+    ) -> None:
         for number in count(1):
             plan = chat_plan(self.seed, lane, number)
             journal = Journal(plan.name, self.report.counts)
-            found = await Life(plan, caller, model, journal).go(chaos, self._over)
+            found = await Life(plan, caller, model, journal).go(organization, chaos, self._over)
             self.report.add(f"{plan.name} ({journal.chat})", found, journal.lines)
             if found:
                 self._over.set()
