@@ -7,7 +7,7 @@ BIN := .venv/bin
 SETUP := .venv/.setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test check bench docs histories lock clean
+.PHONY: help setup up demo test soak check bench docs histories lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,12 @@ demo: $(SETUP) ## A chat that survives the death of its worker, shown and checke
 
 test: $(SETUP) ## Run the tests, with real servers.
 	@$(BIN)/python -m pytest
+
+SECONDS ?= 600
+SEED ?= 7
+
+soak: $(SETUP) ## Everything at once, at random, and check what must hold: make soak SECONDS=600 SEED=7
+	@$(BIN)/python -m tests.soak --seconds $(SECONDS) --seed $(SEED)
 
 check: $(SETUP) ## Lint, formatting, types, and who may import whom.
 	@$(BIN)/ruff check

@@ -37,6 +37,12 @@ class Position:
             raise ValueError(text)
         return cls(*numbers)
 
+    def same_episode(self, other: "Position") -> bool:
+        return (self.history_version, self.generation_attempt) == (
+            other.history_version,
+            other.generation_attempt,
+        )
+
 
 class Event:
     """One event: its JSON, and where a reader is once it has it."""

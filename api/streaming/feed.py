@@ -114,8 +114,8 @@ class Feed:
         self._tell_previews()
         if reader in self._joining:  # it may have left meanwhile
             self._joining.remove(reader)
-            parts = self._projection.parts
-            reader.begin(joining_events(self.chat_id, view, reader.resume, parts))
+            known, parts = self._projection.position, self._projection.parts
+            reader.begin(joining_events(self.chat_id, view, reader.resume, known, parts))
             self.readers.add(reader)
 
     async def _sync(self) -> None:

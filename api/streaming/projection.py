@@ -185,23 +185,29 @@ def change_events(chat_id: UUID, change: Change) -> list[Event]:
     return events
 
 
-def joining_events(chat_id: UUID, view: ChatView, resume: Position, parts: list[Event]) -> list[Event]:
-    """What a reader is told first: the view, then the episode in flight; all but what it already has.
+def joining_events(
+    chat_id: UUID, view: ChatView, resume: Position, known: Position, parts: list[Event]
+) -> list[Event]:
+    """What a reader is told first: the view, then the episode in flight.
 
     Args:
         resume: Where the reader is. If it has parts of the episode in flight, it keeps them, and is not
             told to drop them.
-        parts: The episode's parts so far.
+        known: Where readers are who have been told everything; its episode may be newer than the view.
+        parts: The episode's parts so far, those that the reader has among them.
     """
     fresh = Projection(chat_id)
     change = fresh.take_in(view, told_up_to=resume.message_id)
-    episode = (view.history_version, view.generation_attempt)
-    goes_on = (resume.history_version, resume.generation_attempt) == episode and view.status not in _AT_REST
-    seq = resume.seq if goes_on else 0
+    begun = {
+        "history_version": known.history_version,
+        "generation_attempt": known.generation_attempt,
+        "seq": 0,
+    }
+    goes_on = resume.seq > 0 and resume.same_episode(known) and view.status not in _AT_REST
     change = replace(
         change,
-        start=replace(change.start, seq=seq),
-        end=replace(change.end, seq=seq),
-        preview_reset=change.preview_reset and seq == 0,
+        start=replace(change.start, **begun),
+        end=replace(change.end, **begun),
+        preview_reset=change.preview_reset and not goes_on,
     )
-    return [*change_events(chat_id, change), *(part for part in parts if part.position.seq > seq)]
+    return [*change_events(chat_id, change), *parts]

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import StrEnum
 
 from api.streaming.events import Event, Position
@@ -34,6 +35,7 @@ class Subscription:
     def __init__(self, resume: Position) -> None:
         self.resume = resume
         self.ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._ahead = resume if resume.seq else None
         self._events: deque[Event] = deque()
         self._arrived = asyncio.Event()
         self._exempt = 0
@@ -41,7 +43,7 @@ class Subscription:
 
     def begin(self, events: Iterable[Event]) -> None:
         """Put in what a joining reader is told first. It may be long; only what follows is bounded."""
-        self._events.extend(events)
+        self._events.extend(self._unheard(events))
         self._exempt = len(self._events)
         self._arrived.set()
 
@@ -49,9 +51,7 @@ class Subscription:
         """Add events; a reader that has let too many pile up is cut off."""
         if self.ended.done():
             return
-        for one in events:
-            if one.kind == "message_part" and self._has(one.position):
-                continue
+        for one in self._unheard(events):
             self._events.append(one)
             self._bytes += len(one.body)
         backlog = len(self._events) - self._exempt
@@ -60,14 +60,25 @@ class Subscription:
             self.end(End.SLOW)
         self._arrived.set()
 
-    def _has(self, position: Position) -> bool:
-        """Whether the reader came with this part: the process may learn of its episode after it joined."""
-        mine = self.resume
-        same = (position.history_version, position.generation_attempt) == (
-            mine.history_version,
-            mine.generation_attempt,
-        )
-        return same and position.seq <= mine.seq
+    def _unheard(self, events: Iterable[Event]) -> Iterable[Event]:
+        """Events without the parts that the reader has from before.
+
+        A process that has just started, or a Redis that has lost the episode, hears it from its first part
+        again, behind the place where the reader resumes. Until they have caught up, ids name that place.
+        """
+        return events if self._ahead is None else [one for e in events if (one := self._told(e)) is not None]
+
+    def _told(self, one: Event) -> Event | None:
+        ahead = self._ahead
+        if ahead is None:
+            return one
+        behind = one.position.same_episode(ahead) and one.position.seq <= ahead.seq
+        if not behind:
+            self._ahead = None
+            return one
+        if one.kind == "message_part":
+            return None
+        return Event(one.kind, one.body, replace(one.position, seq=ahead.seq))
 
     def end(self, reason: End) -> None:
         """Let the reader go."""

@@ -14,6 +14,7 @@ from models.chat_state import ToolCallRef
 from models.failures import Failure, FailureKind
 from models.store import steps
 from models.store.steps import Answer, Begun
+from models.stream import stream_key
 from models.turns import ModelCall
 from runtime.settings import Settings
 from tests.api.conftest import Door
@@ -106,6 +107,29 @@ async def test_last_event_id_resumes_in_the_middle_of_an_answer(door: Door, redi
                 assert [part[2] for part in second.parts()] == [1, 2, 3][parts_seen:]
                 assert ("preview_reset" in second.kinds) == (parts_seen == 0)
                 assert second.messages() == []  # its one message is the first event of all
+
+
+async def test_a_reader_that_is_ahead_of_a_lost_episode_is_told_no_part_again(door: Door, redis: Redis):
+    chat = await door.create()
+    await begin(door, chat)
+    await publish(redis, chat, preview(1, 1, 1, ["a", "b", "c"]))
+    async with sse(door, chat) as first:
+        await first.until("message_part", 3)
+    await redis.delete(stream_key(UUID(chat["id"])))
+    async with sse(door, chat, last_event_id=first.ids[-1]) as second:
+        await second.until("status")
+        await send(door, chat, "later")
+        await place(door, chat)
+        await second.until("queue_update")
+    async with sse(door, chat, last_event_id=second.ids[-1]) as third:
+        await third.until("status")
+        await publish(redis, chat, preview(1, 1, 1, ["a", "b"]), preview(1, 1, 3, ["c", "d"]))
+        await third.until("message_part")
+        await publish(redis, chat, preview(1, 2, 1, ["anew"]))
+        await third.until("message_part", 2)
+    assert "preview_reset" not in second.kinds
+    assert third.parts() == [(1, 1, 4, "d"), (1, 2, 1, "anew")]
+    assert third.kinds[-3:] == ["message_part", "preview_reset", "message_part"]
 
 
 async def test_the_id_after_a_commit_brings_only_what_is_new(door: Door, redis: Redis):

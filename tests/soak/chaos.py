@@ -1,0 +1,78 @@
+"""Takes the servers away and brings them back, by plan."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from cli.stack import Stack
+from tests.soak.plan import Disturbance, Part, Strike, chaos_plan
+
+_IN_ORDER: tuple[Part, ...] = ("postgres", "valkey", "temporal", "worker", "api")
+"""Each part is started when those it needs are there."""
+
+
+class Chaos:
+    """What happens to the servers of a run.
+
+    Args:
+        say: Is told what is done.
+    """
+
+    def __init__(self, stack: Stack, seed: int, counts: Counter[str], say: Callable[[str], None]) -> None:
+        self._stack = stack
+        self._seed = seed
+        self._counts = counts
+        self._say = say
+        self._disturbing = asyncio.Lock()
+
+    @asynccontextmanager
+    async def calm(self) -> AsyncGenerator[None]:
+        """Everything is up until the block ends."""
+        async with self._disturbing:
+            yield
+
+    async def run(self, over: asyncio.Event) -> None:
+        """Disturb until it is over. It is also when a part does not come back.
+
+        Raises:
+            PartFailed: that is what happened.
+        """
+        try:
+            for disturbance in chaos_plan(self._seed):
+                await asyncio.sleep(disturbance.after_seconds)
+                async with self._disturbing:
+                    if over.is_set():
+                        return
+                    await self._disturb(disturbance)
+        finally:
+            over.set()
+
+    async def _disturb(self, disturbance: Disturbance) -> None:
+        began = time.monotonic()
+        strikes = {strike.part: strike for strike in disturbance.strikes}
+        what = ", ".join(f"{strike.deed} {strike.part}" for strike in disturbance.strikes)
+        self._say(f"{time.strftime('%H:%M:%S')} {what} for {disturbance.away_seconds} s")
+        await asyncio.gather(*(self._strike(strike) for strike in disturbance.strikes))
+        await asyncio.sleep(disturbance.away_seconds)
+        for part in _IN_ORDER:
+            if part in strikes:
+                await self._bring_back(strikes[part])
+        self._say(f"{time.strftime('%H:%M:%S')} back after {time.monotonic() - began:.1f} s")
+
+    async def _strike(self, strike: Strike) -> None:
+        self._counts[f"chaos: {strike.deed} {strike.part}"] += 1
+        match strike.deed:
+            case "kill":
+                await self._stack.kill(strike.part)
+            case "stop":
+                await self._stack.stop(strike.part)
+            case "freeze":
+                self._stack.freeze(strike.part)
+
+    async def _bring_back(self, strike: Strike) -> None:
+        if strike.deed == "freeze":
+            self._stack.thaw(strike.part)
+        else:
+            await self._stack.start(strike.part)

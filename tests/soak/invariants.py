@@ -1,0 +1,179 @@
+"""What must hold of the rows of a chat at rest, seen beside the journal of who wrote to it.
+
+Each invariant is a function that yields what contradicts it. To add one: write it, and put it into
+`INVARIANTS`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import combinations, pairwise
+
+from tests.soak.evidence import Evidence, parts, words
+from tests.soak.journal import Fate, Journal, Sent
+
+Invariant = Callable[[Evidence, Journal], Iterator[str]]
+
+
+def judge(evidence: Evidence, journal: Journal) -> list[str]:
+    """All contradictions, each behind the name of its invariant."""
+    return [f"{rule.__name__}: {found}" for rule in INVARIANTS for found in rule(evidence, journal)]
+
+
+def answers_are_what_they_may_be(evidence: Evidence, journal: Journal) -> Iterator[str]:
+    yield from journal.wrongs
+
+
+def rests(evidence: Evidence, journal: Journal) -> Iterator[str]:
+    chat = evidence.chat
+    if chat.status not in ("waiting", "error"):
+        yield f"status is {chat.status}"
+    if (chat.status == "error") != (chat.last_error is not None):
+        yield f"status is {chat.status}, last_error is {chat.last_error}"
+    if chat.open_calls:
+        yield f"open calls: {chat.open_calls}"
+    if chat.retry_state is not None:
+        yield f"retry state: {chat.retry_state}"
+    if chat.queued != len(evidence.queue):
+        yield f"queued is {chat.queued}, {len(evidence.queue)} are in the queue"
+    if chat.status == "waiting" and evidence.queue:
+        yield f"{len(evidence.queue)} messages wait for nothing"
+
+
+def accepted_messages_are_kept_once(evidence: Evidence, journal: Journal) -> Iterator[str]:
+    """Accepted ones are there, refused ones are not, unclear ones are or are not; none is there twice."""
+    kept = Counter(words(message) for message in (*evidence.of("user"), *evidence.queue))
+    for sent in journal.sent:
+        times = kept.pop(sent.turn.message, 0)
+        allowed = {Fate.ACCEPTED: (1,), Fate.REFUSED: (0,), Fate.UNKNOWN: (0, 1)}[sent.fate]
+        if times not in allowed:
+            yield f"{sent.turn.tag} was {sent.fate}, it is there {times} times"
+    for stranger, times in kept.items():
+        yield f"nobody sent {stranger[-60:]!r}, it is there {times} times"
+
+
+def accepted_messages_keep_their_order(evidence: Evidence, journal: Journal) -> Iterator[str]:
+    """One that was answered before another was sent comes before it; places in the queue are kept."""
+    for earlier, later in combinations(_in_order(evidence, journal), 2):
+        if later.answered is not None and later.answered < earlier.began:
+            yield f"{earlier.turn.tag} stands before {later.turn.tag}, which was accepted before it was sent"
+    places = [sent for sent in _in_order(evidence, journal) if sent.queue_place is not None]
+    for earlier, later in pairwise(places):
+        assert earlier.queue_place is not None
+        assert later.queue_place is not None
+        if earlier.queue_place > later.queue_place:
+            yield f"{earlier.turn.tag} stands before {later.turn.tag}, behind which it was queued"
+
+
+def each_message_begins_a_turn(evidence: Evidence, journal: Journal) -> Iterator[str]:
+    turns = [message.turn for message in evidence.of("user")]
+    if turns != list(range(1, len(turns) + 1)):
+        yield f"turns of the user's messages: {turns}"
+    if evidence.chat.turn != len(turns):
+        yield f"the chat is in turn {evidence.chat.turn}, {len(turns)} messages are in history"
+
+
+def steps_are_committed_once(evidence: Evidence, journal: Journal) -> Iterator[str]:
+    answers = [(message.turn, message.step) for message in evidence.of("assistant")]
+    for place, times in Counter(answers).items():
+        if times > 1:
+            yield f"turn and step {place} have {times} answers"
+    if answers != sorted(answers):
+        yield f"answers out of order: {answers}"
+    steps = {(row.turn, row.step): row.end for row in evidence.steps}
+    for place in set(answers) - set(steps):
+        yield f"an answer without its step: {place}"
+    for place, end in steps.items():
+        if end == "committed" and place not in answers:
+            yield f"a committed step without its answer: {place}"
+    for turn in {turn for turn, _ in steps}:
+        numbers = sorted(step for of, step in steps if of == turn)
+        if numbers != list(range(1, len(numbers) + 1)):
+            yield f"steps of turn {turn}: {numbers}"
+
+
+def calls_have_one_result_each(evidence: Evidence, journal: Journal) -> Iterator[str]:
+    """Every call is answered once, before the next answer or message of the user."""
+    open_calls: list[str] = []
+    for message in evidence.messages:
+        if message.role in ("user", "assistant") and open_calls:
+            yield f"message {message.id} comes before results of {open_calls}"
+            open_calls = []
+        open_calls += [part["tool_call_id"] for part in parts(message, "tool-call")]
+        for part in parts(message, "tool-result"):
+            if part["tool_call_id"] in open_calls:
+                open_calls.remove(part["tool_call_id"])
+            else:
+                yield f"message {message.id} has a result without a call: {part['tool_call_id']}"
+    if open_calls:
+        yield f"no results at all: {open_calls}"
+
+
+def results_are_those_of_the_ledger(evidence: Evidence, journal: Journal) -> Iterator[str]:
+    """What a tool returned before its step was over is what history says it returned."""
+    history = {
+        (message.turn, message.step, part["tool_call_id"]): part
+        for message in evidence.of("tool")
+        for part in parts(message, "tool-result")
+    }
+    for row in evidence.results:
+        told = history.get((row.turn, row.step, row.tool_call_id))
+        if told is None:
+            yield f"a result that history does not have: {row.tool_call_id}"
+        elif told["result"] != row.part["result"] and "interrupt" not in str(told["result"]):
+            yield f"{row.tool_call_id} returned {row.part['result']}, history says {told['result']}"
+
+
+def turns_are_answered_as_scripted(evidence: Evidence, journal: Journal) -> Iterator[str]:
+    """Every word of every step, no word more, and a reason wherever there is less."""
+    told = {(message.turn, message.step): words(message) for message in evidence.of("assistant")}
+    ends: dict[tuple[int, int], str] = {(row.turn, row.step): row.end for row in evidence.steps}
+    stopped: list[str] = []
+    for number, sent in enumerate(_in_order(evidence, journal), 1):
+        texts: list[str] = sent.turn.texts
+        steps = sorted(step for turn, step in ends if turn == number)
+        for step in steps:
+            text, said = texts[step - 1] if step <= len(texts) else "", told.get((number, step), "")
+            if step > len(texts) or (ends[number, step] == "committed" and said != text):
+                yield f"step {step} of {sent.turn.tag} says {said[:80]!r}, to be {text[:80]!r}"
+            elif not text.startswith(said):
+                yield f"step {step} of {sent.turn.tag} says {said[:80]!r} of {text[:80]!r}"
+        whole = len(steps) == len(texts) and ends[number, steps[-1]] == "committed"
+        if not whole and not (sent.turn.doomed and len(steps) < len(texts)):
+            stopped.append(f"{sent.turn.tag} after {len(steps)} of {len(texts)} steps")
+    if len(stopped) > journal.stops:
+        yield f"{journal.stops} turns may have been stopped, these were: {stopped}"
+
+
+def errors_have_their_reason(evidence: Evidence, journal: Journal) -> Iterator[str]:
+    turns = _in_order(evidence, journal)
+    if evidence.chat.status == "error" and turns and not turns[-1].turn.doomed:
+        yield f"{turns[-1].turn.tag} ended in {evidence.chat.last_error}"
+
+
+def drafts_are_settled(evidence: Evidence, journal: Journal) -> Iterator[str]:
+    """The first message has no draft; every other one in history or queue has one, and says delivered."""
+    delivered = sum(draft.state == "delivered" for draft in evidence.drafts)
+    kept = len(evidence.of("user")) + len(evidence.queue) - 1
+    if delivered != kept:
+        yield f"{delivered} drafts are delivered, {kept} messages are there"
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    answers_are_what_they_may_be,
+    rests,
+    accepted_messages_are_kept_once,
+    accepted_messages_keep_their_order,
+    each_message_begins_a_turn,
+    steps_are_committed_once,
+    calls_have_one_result_each,
+    results_are_those_of_the_ledger,
+    turns_are_answered_as_scripted,
+    errors_have_their_reason,
+    drafts_are_settled,
+)
+
+
+def _in_order(evidence: Evidence, journal: Journal) -> list[Sent]:
+    """What was sent and is in history, in the order of history."""
+    by_text = {sent.turn.message: sent for sent in journal.sent}
+    return [by_text[text] for text in map(words, evidence.of("user")) if text in by_text]
