@@ -91,6 +91,59 @@ async def test_nothing_anybody_said_is_in_temporal(
     assert kept
 
 
+REFUSE = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'will not store %', NEW.content; END $$
+"""
+
+
+async def test_a_failing_database_does_not_quote_what_was_being_written(
+    caller: Caller, model: DemoModel, rows: Rows, temporal: Client
+):
+    step = {"text": "medlar", "hold": {"name": "medlar", "after_pieces": 99}}
+    chat = await caller.create(script_block(step))
+    reader = caller.read(chat)
+    await model.reached("medlar")
+    async with rows.engine.begin() as conn:  # the answer cannot be stored, and the database says which
+        await conn.execute(text(REFUSE))
+        await conn.execute(
+            text(
+                "CREATE TRIGGER refuse BEFORE INSERT ON messages FOR EACH ROW"
+                f" WHEN (NEW.chat_id = '{chat}' AND NEW.role = 'assistant') EXECUTE FUNCTION refuse()"
+            )
+        )
+    model.release("medlar")
+
+    async def failed_once() -> list[Any]:
+        run = await described(temporal, chat)
+        return [run for pending in run.pending_activities if pending.last_failure.message]
+
+    (waiting,) = await until(failed_once)
+    assert waiting.pending_activities[0].last_failure.message == "attempt 1 failed: overloaded"
+    assert words_in(waiting, [*words, chat]) == {chat}
+
+    await model.reached("quince")
+    refused = {"status": 400, "message": SAID["the words of a failure that is not"]}
+    await caller.send(
+        chat,
+        script_block({"fault": [{"kind": "status", **refused}]}) + SAID["a message in the queue"],
+        key=SAID["a client's key"],
+    )
+    streaming = await described(temporal, chat)
+    assert len(streaming.pending_activities) == 1
+    assert words_in(streaming, [*words, chat]) == {chat}
+    model.release("quince")
+    await rows.until("SELECT 1 FROM chats WHERE id = :chat AND status = 'error'", chat=chat)
+
+    stored = await everything_stored(rows, chat)
+    assert {word for word in words if word not in stored} == ONLY_ON_THE_STREAM
+    kept = await runs(temporal, chat)
+    for run in kept:
+        assert words_in(listed_as(run), [*words, chat]) == {chat}
+        assert words_in_history(await history(temporal, run), [*words, chat]) == {chat}
+    assert kept
+
+
 async def test_a_failing_database_does_not_quote_what_was_being_written(
     caller: Caller, model: DemoModel, rows: Rows, temporal: Client
 ):
@@ -111,6 +164,8 @@ async def test_a_failing_database_does_not_quote_what_was_being_written(
         return [run for pending in run.pending_activities if pending.last_failure.message]
 
     (failed,) = await until(failed_once)
+    async with rows.engine.begin() as conn:
+        await conn.execute(text("DROP FUNCTION refuse CASCADE"))
     assert words_in(failed, ["medlar", "messages", chat]) == {chat}
     await reader.rested()
     (run,) = await runs(temporal, chat)

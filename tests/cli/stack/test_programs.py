@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from cli.stack.addresses import Addresses
 from cli.stack.directory import DataDirectory
 from cli.stack.ports import DEFAULTS
@@ -31,10 +29,10 @@ def test_our_processes_reach_the_stack_without_the_users_proxy() -> None:
     assert found["NO_PROXY"] == "internal.example,127.0.0.1"
 
 
-@pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "OPENAI_API_KEY"])
-def test_a_key_of_a_real_provider_takes_the_place_of_the_demo_model(name: str) -> None:
-    assert not wants_demo_model({name: "key"})
-    assert wants_demo_model({name: ""})
+def test_a_key_of_a_real_provider_takes_the_place_of_the_demo_model() -> None:
+    assert not wants_demo_model({"ANTHROPIC_API_KEY": "key"})
+    assert wants_demo_model({"ANTHROPIC_API_KEY": ""})
+    assert wants_demo_model({"OPENAI_API_KEY": "key"}), "not offered yet"
 
 
 def test_every_setting_the_stack_gives_its_processes_is_one_they_read(tmp_path: Path) -> None:
