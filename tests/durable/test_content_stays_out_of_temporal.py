@@ -118,51 +118,6 @@ async def test_a_failing_database_does_not_quote_what_was_being_written(
         run = await described(temporal, chat)
         return [run for pending in run.pending_activities if pending.last_failure.message]
 
-    (waiting,) = await until(failed_once)
-    assert waiting.pending_activities[0].last_failure.message == "attempt 1 failed: overloaded"
-    assert words_in(waiting, [*words, chat]) == {chat}
-
-    await model.reached("quince")
-    refused = {"status": 400, "message": SAID["the words of a failure that is not"]}
-    await caller.send(
-        chat,
-        script_block({"fault": [{"kind": "status", **refused}]}) + SAID["a message in the queue"],
-        key=SAID["a client's key"],
-    )
-    streaming = await described(temporal, chat)
-    assert len(streaming.pending_activities) == 1
-    assert words_in(streaming, [*words, chat]) == {chat}
-    model.release("quince")
-    await rows.until("SELECT 1 FROM chats WHERE id = :chat AND status = 'error'", chat=chat)
-
-    stored = await everything_stored(rows, chat)
-    assert {word for word in words if word not in stored} == ONLY_ON_THE_STREAM
-    kept = await runs(temporal, chat)
-    for run in kept:
-        assert words_in(listed_as(run), [*words, chat]) == {chat}
-        assert words_in_history(await history(temporal, run), [*words, chat]) == {chat}
-    assert kept
-
-
-async def test_a_failing_database_does_not_quote_what_was_being_written(
-    caller: Caller, model: DemoModel, rows: Rows, temporal: Client
-):
-    step = {"text": "medlar", "hold": {"name": "medlar", "after_pieces": 99}}
-    chat = await caller.create(script_block(step))
-    reader = caller.read(chat)
-    await model.reached("medlar")
-    async with rows.engine.begin() as lock:
-        await lock.execute(text("LOCK TABLE messages IN SHARE MODE"))  # the answer cannot be stored
-        model.release("medlar")
-        (waiting,) = await rows.until(
-            "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'messages'::regclass"
-        )
-        await lock.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": waiting.pid})
-
-    async def failed_once() -> list[Any]:
-        run = await described(temporal, chat)
-        return [run for pending in run.pending_activities if pending.last_failure.message]
-
     (failed,) = await until(failed_once)
     async with rows.engine.begin() as conn:
         await conn.execute(text("DROP FUNCTION refuse CASCADE"))
