@@ -1,5 +1,6 @@
 """Clients of Redis (or Valkey). Nothing may ever wait long for it: it holds only the live view."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -26,7 +27,7 @@ def open_redis(redis_url: str, *, max_connections: int = 50) -> Redis:
         retry=Retry(NoBackoff(), 1),
         protocol=2,
     )
-    return Redis.from_pool(pool)
+    return _heeding_cancellation(Redis.from_pool(pool))
 
 
 def open_blocking_redis(redis_url: str, *, block_seconds: float) -> Redis:
@@ -54,9 +55,26 @@ async def ping(redis: Redis) -> None:
 
 def _open(redis_url: str, **options: Any) -> Redis:
     connect: Callable[..., Redis] = cast(Any, Redis).from_url  # the library leaves its keywords untyped
-    return connect(
-        redis_url,
-        socket_connect_timeout=_COMMAND_TIMEOUT_SECONDS,
-        protocol=2,
-        **options,
+    return _heeding_cancellation(
+        connect(redis_url, socket_connect_timeout=_COMMAND_TIMEOUT_SECONDS, protocol=2, **options)
     )
+
+
+def _heeding_cancellation(redis: Redis) -> Redis:
+    """The client sends within `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that comes
+    when the sending is just done. Who was cancelled then goes on, maybe for ever: it is raised after all."""
+    pool: Any = redis.connection_pool
+    ordinary: Any = pool.connection_class
+
+    class Heeding(ordinary):
+        async def send_packed_command(self, *args: Any, **options: Any) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            before = task.cancelling()
+            await super().send_packed_command(*args, **options)
+            if task.cancelling() > before:
+                await self.disconnect(nowait=True)  # nobody will read the answer
+                raise asyncio.CancelledError
+
+    pool.connection_class = Heeding
+    return redis
