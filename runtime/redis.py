@@ -71,7 +71,8 @@ def _heeding_cancellation(redis: Redis) -> Redis:
             task = asyncio.current_task()
             assert task is not None
             before = task.cancelling()
-            await cast(Any, super()).send_packed_command(*args, **options)
+            sender: Any = super()
+            await sender.send_packed_command(*args, **options)
             if task.cancelling() > before:
                 await self.disconnect(nowait=True)  # nobody will read the answer
                 raise asyncio.CancelledError
