@@ -1,16 +1,14 @@
 """The chats of a user."""
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any
 
-from perdure.client.actions import Actions, Approver
+from perdure.client.actions import Actions, Approver, Spawn
 from perdure.client.chat import MAX_PAGE, Chat
 from perdure.client.connection import Connection
 from perdure.client.reading import Content, chat_path, parts, read
 from perdure.client.shapes import ChatInfo, User
 from perdure.client.tools import Tool, ToolFunction, tools_by_name
-
-Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 
 class Chats:

@@ -15,6 +15,7 @@ from perdure.client.shapes import User
 from perdure.client.tools import Tool, ToolFunction
 
 Function = TypeVar("Function", bound=ToolFunction)
+T = TypeVar("T")
 
 
 class Perdure:
@@ -49,7 +50,7 @@ class Perdure:
         self.server = Server(url=complete(url), token=token, patience_seconds=patience_seconds)
         self._connection = Connection(self.server, notify)
         self._tools: dict[str, Tool] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.chats = Chats(self._connection, self._tools, self._spawn)
 
     @classmethod
@@ -151,7 +152,8 @@ class Perdure:
         """
         return await self._connection.request(method, path, json=json, params=params, key=key)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
