@@ -63,7 +63,7 @@ async def stream_events(
             resume = Position.parse(last_event_id)
         except ValueError:
             raise invalid(("Last-Event-ID", "Must be the id of an event of this stream.")) from None
-    return EventStream(services_of(request).streams, chat.id, resume)
+    return EventStream(services_of(request).streams.subscribe(chat.id, resume))
 
 
 @router.websocket("/chats/{chat}/stream")
@@ -76,7 +76,7 @@ async def stream_frames(websocket: WebSocket, chat: str, after_id: str | None = 
         raise invalid(("chat", "Must be a UUID.")) from None
     if await chats.find_chat(services.engine, caller, chat_id) is None:
         raise not_found("chat")
-    await stream_to(websocket, services.streams, chat_id, _after(after_id))
+    await stream_to(websocket, services.streams.subscribe(chat_id, _after(after_id)))
 
 
 def _after(after_id: str | None) -> Position:

@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 from models.tables.accounts import ApiToken, Organization, User
 from models.tables.catalog import CompactionThreshold, ModelConfig
 from models.tables.chats import Chat, Draft, Message, QueuedMessage, Step, ToolResult
+from models.tables.inbox import InboxNotification
 
 metadata = SQLModel.metadata
 
@@ -13,6 +14,7 @@ __all__ = [
     "Chat",
     "CompactionThreshold",
     "Draft",
+    "InboxNotification",
     "Message",
     "ModelConfig",
     "Organization",

@@ -182,6 +182,7 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         for operation in methods.values()
     }
     thresholds = "/api/v2/chats/config/user-compaction-thresholds"
+    inbox = "/api/v2/notifications/inbox"
     assert operations == {
         "createChat": "/api/v2/chats",
         "listChats": "/api/v2/chats",
@@ -195,6 +196,11 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         "submitToolResults": "/api/v2/chats/{chat}/tool-results",
         "decideApprovals": "/api/v2/chats/{chat}/approvals",
         "streamChat": "/api/v2/chats/{chat}/stream",
+        "watchChats": "/api/v2/chats/watch",
+        "listInboxNotifications": inbox,
+        "watchInboxNotifications": f"{inbox}/watch",
+        "markInboxNotification": f"{inbox}/{{notification}}/read-status",
+        "markAllInboxNotifications": f"{inbox}/mark-all-as-read",
         "listCompactionThresholds": thresholds,
         "setCompactionThreshold": f"{thresholds}/{{model_config}}",
         "deleteCompactionThreshold": f"{thresholds}/{{model_config}}",
