@@ -17,17 +17,17 @@ def chat_payload(chat: ChatRecord) -> dict[str, Any]:
         "organization_id": chat.organization_id,
         "owner_id": chat.owner_id,
         "owner_username": chat.owner_username,
-        "root_chat_id": chat.id,
+        "root_chat_id": chat.root_chat_id or chat.parent_chat_id or chat.id,
         "last_model_config_id": chat.last_model_config_id,
         "title": chat.title,
         "status": chat.state.status,
-        "last_turn_summary": None,
-        "summary": None,
+        "last_turn_summary": chat.last_turn_summary,
+        "summary": chat.summary,
         "created_at": chat.created_at,
         "updated_at": chat.updated_at,
         "archived": chat.state.archived,
         "shared": False,
-        "pin_order": 0,
+        "pin_order": chat.pin_order,
         "mcp_server_ids": [],
         "labels": chat.labels,
         "has_unread": False,
@@ -36,6 +36,10 @@ def chat_payload(chat: ChatRecord) -> dict[str, Any]:
     }
     if chat.owner_name:
         payload["owner_name"] = chat.owner_name
+    if chat.parent_chat_id is not None:
+        payload["parent_chat_id"] = chat.parent_chat_id
+    if chat.mode is not None:
+        payload["mode"] = chat.mode
     if chat.last_error is not None:
         payload["last_error"] = chat.last_error
     return payload

@@ -50,12 +50,18 @@ class ChatRecord:
     owner_id: UUID
     owner_username: str
     owner_name: str
+    parent_chat_id: UUID | None
+    root_chat_id: UUID | None
+    mode: str | None
     model: str
     model_enabled: bool
     last_model_config_id: UUID
     title: str
     client_type: str
     labels: dict[str, str]
+    pin_order: int
+    last_turn_summary: str | None
+    summary: str | None
     last_error: dict[str, Any] | None
     created_at: datetime
     updated_at: datetime
@@ -115,12 +121,18 @@ def _select_chats() -> Select[*tuple[Any, ...]]:
             chats.c.owner_id,
             users.c.username.label("owner_username"),
             users.c.name.label("owner_name"),
+            chats.c.parent_chat_id,
+            chats.c.root_chat_id,
+            chats.c.mode,
             model_configs.c.model,
             model_configs.c.enabled.label("model_enabled"),
             chats.c.last_model_config_id,
             chats.c.title,
             chats.c.client_type,
             chats.c.labels,
+            chats.c.pin_order,
+            chats.c.last_turn_summary,
+            chats.c.summary,
             chats.c.last_error,
             chats.c.created_at,
             chats.c.updated_at,
@@ -224,7 +236,7 @@ async def list_chats(
     query = (
         _select_chats()
         .where(_seen_by(caller), chats.c.archived.is_(wanted.archived))
-        .order_by(chats.c.updated_at.desc(), chats.c.id.desc())
+        .order_by(func.nullif(chats.c.pin_order, 0), chats.c.updated_at.desc(), chats.c.id.desc())
         .limit(limit)
         .offset(offset)
     )

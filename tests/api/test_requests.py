@@ -61,8 +61,8 @@ async def test_an_expired_token_is_none(door: Door):
         ("GET", "/api/v2/nothing", 404),
         ("DELETE", "/api/v2/chats", 405),
         ("GET", "/api/v2/chats/not-a-uuid", 400),
-        ("GET", f"/api/v2/chats/{uuid4()}", 404),
-        ("GET", f"/api/v2/chats/{uuid4()}/messages", 404),
+        ("GET", "/api/v2/chats/5c2f0a1e-94d7-4a53-8f0b-6f1f4be1d3a7", 404),
+        ("GET", "/api/v2/chats/5c2f0a1e-94d7-4a53-8f0b-6f1f4be1d3a7/messages", 404),
     ],
 )
 async def test_errors_have_one_shape(door: Door, method: str, path: str, status: int):
