@@ -1,4 +1,4 @@
-"""Who may do what: tables, and nothing else. What a person is to a chat is found out by `models.store.scoping`.
+"""Who may do what: tables, and nothing else. `models.store.scoping` finds out what a person is to a chat.
 
 Three answers are possible, because existence is concealed (spec api.md section 1): who may not even read a
 thing is told that there is none.
