@@ -55,6 +55,7 @@ _COLUMNS = [
     chats.c.last_command_id,
     chats.c.last_model_config_id,
     chats.c.title,
+    chats.c.parent_chat_id,
 ]
 
 _DRAFT_COLUMNS = [
@@ -351,6 +352,8 @@ class Bundle:
         self._notify(TURN_FAILED, why)
 
     def _notify(self, template_id: UUID, content: str) -> None:
+        if self.row["parent_chat_id"] is not None:
+            return  # a child's turn is its parent's business
         self._notice = {
             "id": uuid4(),
             "user_id": self.row["owner_id"],
