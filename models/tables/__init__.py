@@ -2,17 +2,35 @@
 
 from sqlmodel import SQLModel
 
-from models.tables.accounts import ApiToken, Organization, User
+from models.tables.accounts import (
+    ApiToken,
+    Group,
+    GroupMember,
+    Membership,
+    Organization,
+    User,
+    UserIdentity,
+)
+from models.tables.audit import AuditRecord
 from models.tables.catalog import CompactionThreshold, ModelConfig
 from models.tables.chats import Chat, Draft, Message, QueuedMessage, Step, ToolResult
+from models.tables.inbox import InboxNotification
+from models.tables.sharing import ChatGroupReader, ChatUserReader
 
 metadata = SQLModel.metadata
 
 __all__ = [
     "ApiToken",
+    "AuditRecord",
     "Chat",
+    "ChatGroupReader",
+    "ChatUserReader",
     "CompactionThreshold",
     "Draft",
+    "InboxNotification",
+    "Group",
+    "GroupMember",
+    "Membership",
     "Message",
     "ModelConfig",
     "Organization",
@@ -20,5 +38,6 @@ __all__ = [
     "Step",
     "ToolResult",
     "User",
+    "UserIdentity",
     "metadata",
 ]
