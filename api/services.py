@@ -10,10 +10,12 @@ from starlette.requests import HTTPConnection
 from api.auth.callers import CallerCache
 from api.streaming.hub import StreamHub
 from api.temporal_gateway import TemporalGateway
+from runtime.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
+    settings: Settings
     engine: AsyncEngine
     redis: Redis
     gateway: TemporalGateway
