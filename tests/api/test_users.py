@@ -8,7 +8,7 @@ import pytest
 from models.permissions import Role
 from tests.api.conftest import Door
 from tests.api.people import NOBODIES, People, everybody
-from tests.api.served import client, make_organization, make_token, person
+from tests.api.served import Body, client, make_organization, make_token, person
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ async def test_users_are_listed_by_name_in_pages(door: Door, people: People):
 
 
 async def test_an_administrator_makes_users_of_the_own_organization(door: Door, people: People):
-    body = {
+    body: Body = {
         "username": name(),
         "name": "New",
         "email": f"{name()}@example.com",
@@ -115,7 +115,7 @@ async def test_who_may_make_a_user_with_which_role(
 async def test_a_user_that_breaks_a_rule_is_not_made(
     door: Door, people: People, change: dict[str, object], field: str
 ):
-    body = {"username": name(), "organization_ids": [], **change}
+    body: Body = {"username": name(), "organization_ids": [], **change}
     refused = await people.http("site-owner").post("/users", json=body)
     assert refused.status_code == 400, refused.text
     assert refused.json()["validations"][0]["field"] == field
