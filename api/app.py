@@ -11,9 +11,12 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from api.actions.router import router as actions_router
+from api.audit.router import router as audit_router
 from api.auth.callers import CallerCache
 from api.auth.principals import TOKEN_SCHEMES
+from api.auth.uses import TokenUses
 from api.body_limit import BodyLimit
+from api.chats.acl import router as acl_router
 from api.chats.router import router as chats_router
 from api.errors import install_error_handlers
 from api.health.router import router as health_router
@@ -22,6 +25,9 @@ from api.inbox.router import router as inbox_router
 from api.messages.router import router as messages_router
 from api.middleware import RequestContext
 from api.openapi import describe_truthfully
+from api.organizations.groups import router as groups_router
+from api.organizations.members import router as members_router
+from api.organizations.router import router as organizations_router
 from api.preferences.router import router as preferences_router
 from api.services import Services
 from api.streaming.hub import StreamHub
@@ -30,6 +36,7 @@ from api.streaming.tail import Tail
 from api.sweeper import Sweeper
 from api.temporal_gateway import TemporalGateway
 from api.users.router import router as users_router
+from api.users.tokens import router as tokens_router
 from api.watching.chats import chat_list_events
 from api.watching.hub import ListHub
 from api.watching.router import router as watching_router
@@ -69,7 +76,13 @@ def create_app(settings: Settings) -> FastAPI:
         messages_router,
         actions_router,
         streams_router,
+        acl_router,
         users_router,
+        tokens_router,
+        organizations_router,
+        members_router,
+        groups_router,
+        audit_router,
         preferences_router,
         inbox_router,
     ):
@@ -110,9 +123,12 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         interval_seconds=settings.sweep_interval_seconds,
         age_seconds=settings.sweep_age_seconds,
     )
-    tasks = [asyncio.create_task(_for_ever(hub.run)), asyncio.create_task(_for_ever(sweeper.run))]
+    uses = TokenUses(engine)
+    tasks = [asyncio.create_task(_for_ever(run)) for run in (hub.run, sweeper.run, uses.run)]
     try:
-        yield Services(engine, redis, gateway, hub, CallerCache(engine), chat_lists, inboxes, hints)
+        yield Services(
+            settings, engine, redis, gateway, hub, CallerCache(engine, uses), chat_lists, inboxes, hints
+        )
     finally:
         for streams in (hub, chat_lists, inboxes):
             streams.close()

@@ -12,10 +12,12 @@ from api.streaming.hub import StreamHub
 from api.temporal_gateway import TemporalGateway
 from api.watching.hub import ListHub
 from runtime.hints import HintWriter
+from runtime.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
+    settings: Settings
     engine: AsyncEngine
     redis: Redis
     gateway: TemporalGateway

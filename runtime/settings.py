@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     poll_interval_seconds: float = Field(
         default=10.0, description="Streams look at the rows this often, in case a wake-up was lost."
     )
+    allowed_origins: list[str] = Field(
+        default_factory=list[str],
+        description='Origins of pages of other sites that may use the API: ["https://chat.example.com"].',
+    )
 
     # Chats' workflows, as the API starts them
     idle_seconds: float = Field(

@@ -182,6 +182,9 @@ async def test_the_openapi_document_names_every_operation(door: Door):
     }
     thresholds = "/api/v2/chats/config/user-compaction-thresholds"
     inbox = "/api/v2/notifications/inbox"
+    users = "/api/v2/users"
+    tokens = f"{users}/{{user}}/keys/tokens"
+    organizations = "/api/v2/organizations"
     assert operations == {
         "createChat": "/api/v2/chats",
         "listChats": "/api/v2/chats",
@@ -203,7 +206,36 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         "listCompactionThresholds": thresholds,
         "setCompactionThreshold": f"{thresholds}/{{model_config}}",
         "deleteCompactionThreshold": f"{thresholds}/{{model_config}}",
-        "getMe": "/api/v2/users/me",
+        "getChatAcl": "/api/v2/chats/{chat}/acl",
+        "editChatAcl": "/api/v2/chats/{chat}/acl",
+        "listUsers": users,
+        "createUser": users,
+        "getUser": f"{users}/{{user}}",
+        "editUser": f"{users}/{{user}}",
+        "deleteUser": f"{users}/{{user}}",
+        "setUserRoles": f"{users}/{{user}}/roles",
+        "suspendUser": f"{users}/{{user}}/status/suspend",
+        "activateUser": f"{users}/{{user}}/status/activate",
+        "listTokens": tokens,
+        "createToken": tokens,
+        "getToken": f"{tokens}/{{token}}",
+        "revokeToken": f"{tokens}/{{token}}",
+        "listOrganizations": organizations,
+        "createOrganization": organizations,
+        "getOrganization": f"{organizations}/{{organization}}",
+        "editOrganization": f"{organizations}/{{organization}}",
+        "listMembers": f"{organizations}/{{organization}}/members",
+        "listMembersWithCount": f"{organizations}/{{organization}}/paginated-members",
+        "getMember": f"{organizations}/{{organization}}/members/{{user}}",
+        "addMember": f"{organizations}/{{organization}}/members/{{user}}",
+        "removeMember": f"{organizations}/{{organization}}/members/{{user}}",
+        "setMemberRoles": f"{organizations}/{{organization}}/members/{{user}}/roles",
+        "listGroups": f"{organizations}/{{organization}}/groups",
+        "createGroup": f"{organizations}/{{organization}}/groups",
+        "getGroup": "/api/v2/groups/{group}",
+        "editGroup": "/api/v2/groups/{group}",
+        "deleteGroup": "/api/v2/groups/{group}",
+        "listAudit": "/api/v2/audit",
         "getHealth": "/healthz",
         "getReadiness": "/readyz",
         "getMetrics": "/metrics",
