@@ -119,7 +119,8 @@ async def test_chats_are_listed_newest_first(perdure: Perdure, client: Client) -
 
 
 async def test_ctrl_c_stops_the_turn_and_keeps_what_was_said(perdure: Perdure, client: Client) -> None:
-    endless = script_block({"text": LONG, "hold": {"name": "until Ctrl-C", "after_pieces": 20}})
+    hold = {"name": "until Ctrl-C", "after_pieces": 20}
+    endless = script_block({"text": LONG, "every_seconds": 0.02, "hold": hold})
     async with perdure.started("chat", "--json", endless) as process:
         events = await parts(process, 5)
         process.send_signal(signal.SIGINT)
