@@ -16,6 +16,10 @@ from api.auth.principals import TOKEN_SCHEMES
 from api.body_limit import BodyLimit
 from api.chats.router import router as chats_router
 from api.errors import install_error_handlers
+from api.files.links import FileLinks
+from api.files.router import MAX_FILE_BYTES
+from api.files.router import public_router as signed_files_router
+from api.files.router import router as files_router
 from api.health.router import router as health_router
 from api.messages.router import router as messages_router
 from api.middleware import RequestContext
@@ -28,12 +32,17 @@ from api.streaming.tail import Tail
 from api.sweeper import Sweeper
 from api.temporal_gateway import TemporalGateway
 from api.users.router import router as users_router
+from runtime.blobs import open_blobs
 from runtime.database import open_engine
 from runtime.redis import open_redis
 from runtime.settings import Settings
 from runtime.temporal import connect_temporal
 
 MAX_BODY_BYTES = 256 * 1024
+_MAX_UPLOADS = 32
+
+_VERSIONS = ("/api/v2", "/api/experimental")
+_LARGER_BODIES = {f"{version}/chats/files": MAX_FILE_BYTES for version in _VERSIONS}
 
 log = structlog.get_logger("api")
 
@@ -52,11 +61,17 @@ def create_app(settings: Settings) -> FastAPI:
         version=_version(),
         description="Agent chats that do not die: durable, resumable, streamed.",
         lifespan=lifespan,
-        middleware=[Middleware(RequestContext), Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)],
+        middleware=[
+            Middleware(RequestContext),
+            Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, larger=_LARGER_BODIES),
+        ],
     )
     install_error_handlers(app)
     app.include_router(health_router)
+    app.include_router(signed_files_router, prefix="/api/v2")
+    app.include_router(signed_files_router, prefix="/api/experimental", include_in_schema=False)
     for router in (
+        files_router,  # before the chats: `files` is no chat
         chats_router,
         messages_router,
         actions_router,
@@ -81,6 +96,7 @@ def end_streams(app: FastAPI) -> None:
 async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     engine = open_engine(settings.database_url, settings.database_pool_size)
     redis = open_redis(settings.redis_url)
+    blobs = open_blobs(settings.blobs_url, engine)
     gateway = TemporalGateway(
         await connect_temporal(lazy=True),
         task_queue=settings.task_queue,
@@ -100,7 +116,16 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     )
     tasks = [asyncio.create_task(_for_ever(hub.run)), asyncio.create_task(_for_ever(sweeper.run))]
     try:
-        yield Services(engine, redis, gateway, hub, CallerCache(engine))
+        yield Services(
+            engine,
+            redis,
+            gateway,
+            hub,
+            CallerCache(engine),
+            blobs,
+            FileLinks(engine),
+            asyncio.Semaphore(_MAX_UPLOADS),
+        )
     finally:
         hub.close()
         for task in tasks:

@@ -53,6 +53,18 @@ async def find_caller(engine: AsyncEngine, secret: str) -> tuple[Caller, datetim
     return Caller(row.id, row.organization_id, row.username, row.name), row.expires_at
 
 
+async def find_active_user(engine: AsyncEngine, user_id: UUID) -> Caller | None:
+    """A user who may still act; None if there is none with this id."""
+    async with reading(engine) as conn:
+        result = await conn.execute(
+            select(users.c.id, users.c.organization_id, users.c.username, users.c.name).where(
+                users.c.id == user_id
+            )
+        )
+        row = result.one_or_none()
+    return None if row is None else Caller(*row)
+
+
 async def create_token(
     engine: AsyncEngine, user_id: UUID, name: str, expires_at: datetime | None = None
 ) -> str:

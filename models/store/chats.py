@@ -1,7 +1,7 @@
 """Chats as their owner sees them, and the looking after of those in motion.
 
 What a caller may see is decided here and nowhere else: every query for a person takes the caller, and
-`_seen_by` is the only place that turns one into a condition.
+`seen_by` is the only place that turns one into a condition.
 """
 
 from collections.abc import AsyncGenerator, Collection, Sequence
@@ -109,7 +109,8 @@ _STATE_COLUMNS = (
 )
 
 
-def _seen_by(caller: Caller) -> ColumnElement[bool]:
+def seen_by(caller: Caller) -> ColumnElement[bool]:
+    """The condition on `chats` that the caller may read one."""
     return chats.c.owner_id == caller.user_id
 
 
@@ -180,7 +181,7 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
             which = chats.c.id == chat_id
         else:
             which = chats.c.idempotency_key == new.idempotency_key
-        result = await conn.execute(_select_chats().where(_seen_by(caller), which))
+        result = await conn.execute(_select_chats().where(seen_by(caller), which))
         return _record(result.mappings().one())
 
 
@@ -211,7 +212,7 @@ def _first_messages(chat_id: UUID, caller: Caller, new: NewChat) -> list[dict[st
 async def find_chat(engine: AsyncEngine, caller: Caller, chat_id: UUID) -> ChatRecord | None:
     """One chat; None if the caller has none with this id."""
     async with reading(engine) as conn:
-        result = await conn.execute(_select_chats().where(_seen_by(caller), chats.c.id == chat_id))
+        result = await conn.execute(_select_chats().where(seen_by(caller), chats.c.id == chat_id))
         row = result.mappings().one_or_none()
     return None if row is None else _record(row)
 
@@ -235,7 +236,7 @@ async def list_chats(
     """
     query = (
         _select_chats()
-        .where(_seen_by(caller), chats.c.archived.is_(wanted.archived))
+        .where(seen_by(caller), chats.c.archived.is_(wanted.archived))
         .order_by(func.nullif(chats.c.pin_order, 0), chats.c.updated_at.desc(), chats.c.id.desc())
         .limit(limit)
         .offset(offset)
@@ -247,7 +248,7 @@ async def list_chats(
     async with reading(engine) as conn:
         if after_id is not None:
             found = await conn.execute(
-                select(chats.c.updated_at).where(_seen_by(caller), chats.c.id == after_id)
+                select(chats.c.updated_at).where(seen_by(caller), chats.c.id == after_id)
             )
             updated_at = found.scalar_one_or_none()
             if updated_at is None:
@@ -269,7 +270,7 @@ async def edit_metadata(
         changes |= {"labels": labels, "updated_at": func.now()}
     if changes:
         async with reading(engine) as conn:
-            await conn.execute(update(chats).where(_seen_by(caller), chats.c.id == chat_id).values(**changes))
+            await conn.execute(update(chats).where(seen_by(caller), chats.c.id == chat_id).values(**changes))
 
 
 async def read_versions(engine: AsyncEngine, chat_ids: Collection[UUID]) -> dict[UUID, int]:

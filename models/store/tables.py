@@ -13,13 +13,16 @@ def _core(model: type[SQLModel]) -> Table:
 
 
 api_tokens = _core(tables.ApiToken)
+blobs = _core(tables.Blob)
 chats = _core(tables.Chat)
 compaction_thresholds = _core(tables.CompactionThreshold)
 drafts = _core(tables.Draft)
+files = _core(tables.File)
 messages = _core(tables.Message)
 model_configs = _core(tables.ModelConfig)
 organizations = _core(tables.Organization)
 queued_messages = _core(tables.QueuedMessage)
+signing_keys = _core(tables.SigningKey)
 steps = _core(tables.Step)
 tool_results = _core(tables.ToolResult)
 users = _core(tables.User)

@@ -1,0 +1,191 @@
+"""Files: who may use them, which chat they belong to, and how they go."""
+
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, func, insert, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from models.store.accounts import Caller
+from models.store.chats import seen_by
+from models.store.reading import reading, transaction
+from models.store.tables import chats, files
+
+FILES_PER_CHAT = 50
+"""A chat keeps the files linked last; linking more lets the oldest go (spec state-machine.md 5.9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """What is known of a file that can be used."""
+
+    id: UUID
+    organization_id: UUID
+    owner_id: UUID
+    chat_id: UUID | None
+    name: str
+    mime_type: str
+    size_bytes: int
+    sha256: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file about to be stored."""
+
+    organization_id: UUID
+    name: str
+    mime_type: str
+    size_bytes: int
+    sha256: bytes
+
+
+_COLUMNS = tuple(files.c[name] for name in FileRecord.__dataclass_fields__)
+
+
+def _seen_by(caller: Caller) -> ColumnElement[bool]:
+    """A person sees their own files, and those of chats they may read."""
+    in_chat = files.c.chat_id.in_(select(chats.c.id).where(seen_by(caller)))
+    return and_(files.c.state == "ready", or_(files.c.owner_id == caller.user_id, in_chat))
+
+
+def _among(ids: Collection[UUID]) -> ColumnElement[bool]:
+    return files.c.id == any_(literal(list(ids), ARRAY(Uuid)))
+
+
+@asynccontextmanager
+async def arriving(engine: AsyncEngine, caller: Caller, new: NewFile) -> AsyncGenerator[UUID]:
+    """The row of a file, while the block stores its bytes. It can be used once the block has ended well;
+    if it does not, or the process dies in it, the sweeper deletes what there is.
+
+    Yields:
+        The file's id, which is the key of its bytes.
+    """
+    file_id = uuid4()
+    async with reading(engine) as conn:
+        await conn.execute(
+            insert(files).values(
+                id=file_id,
+                organization_id=new.organization_id,
+                owner_id=caller.user_id,
+                name=new.name,
+                mime_type=new.mime_type,
+                size_bytes=new.size_bytes,
+                sha256=new.sha256,
+            )
+        )
+    yield file_id
+    async with reading(engine) as conn:
+        await conn.execute(update(files).where(files.c.id == file_id).values(state="ready"))
+
+
+async def find_file(engine: AsyncEngine, caller: Caller, file_id: UUID) -> FileRecord | None:
+    """One file; None if the caller may use none with this id."""
+    return (await find_files(engine, caller, [file_id])).get(file_id)
+
+
+async def find_files(engine: AsyncEngine, caller: Caller, ids: Collection[UUID]) -> dict[UUID, FileRecord]:
+    """Those of these files that the caller may use."""
+    async with reading(engine) as conn:
+        result = await conn.execute(select(*_COLUMNS).where(_seen_by(caller), _among(ids)))
+        return {row.id: FileRecord(*row) for row in result}
+
+
+async def files_of_chat(engine: AsyncEngine, chat_id: UUID) -> list[FileRecord]:
+    """The files of a chat that the caller was found to see, the one linked last first."""
+    async with reading(engine) as conn:
+        result = await conn.execute(
+            select(*_COLUMNS)
+            .where(files.c.chat_id == chat_id, files.c.state == "ready")
+            .order_by(files.c.linked_at.desc(), files.c.id.desc())
+        )
+        return [FileRecord(*row) for row in result]
+
+
+async def media_types(engine: AsyncEngine, chat_id: UUID, ids: Collection[UUID]) -> dict[UUID, str]:
+    """Media types of those of these files that the chat still has, for its own turns."""
+    async with reading(engine) as conn:
+        result = await conn.execute(
+            select(files.c.id, files.c.mime_type).where(
+                files.c.chat_id == chat_id, files.c.state == "ready", _among(ids)
+            )
+        )
+        return {row.id: row.mime_type for row in result}
+
+
+def named_files(content: Sequence[dict[str, Any]]) -> list[UUID]:
+    """Ids of the files that stored parts name, each once, in their order."""
+    named = (part["file_id"] for part in content if part["type"] == "file" and part.get("file_id"))
+    return [UUID(file_id) for file_id in dict.fromkeys(named)]
+
+
+async def link_files(conn: AsyncConnection, chat_id: UUID, ids: Sequence[UUID]) -> bool:
+    """Make these files the chat's own, within the transaction that places the message naming them. What
+    exceeds the chat's room goes, oldest first, but none of these.
+
+    Returns:
+        Whether all could be had; else nothing is changed, because one is gone or another chat's.
+    """
+    if not ids:
+        return True
+    usable = and_(files.c.state == "ready", or_(files.c.chat_id.is_(None), files.c.chat_id == chat_id))
+    found = await conn.execute(
+        select(files.c.id).where(_among(ids), usable).order_by(files.c.id).with_for_update()
+    )
+    if len(found.all()) < len(ids):
+        return False
+    await conn.execute(
+        update(files).where(_among(ids)).values(chat_id=chat_id, linked_at=func.clock_timestamp())
+    )
+    oldest = (
+        select(files.c.id)
+        .where(files.c.chat_id == chat_id, files.c.state == "ready")
+        .order_by(files.c.linked_at.desc(), files.c.id.desc())
+        .offset(FILES_PER_CHAT)
+    )
+    await conn.execute(update(files).where(files.c.id.in_(oldest), ~_among(ids)).values(state="gone"))
+    return True
+
+
+async def give_up(
+    engine: AsyncEngine, *, arriving_seconds: float, unused_seconds: float, limit: int
+) -> list[UUID]:
+    """Let go of files that never arrived whole, and of those that no message has named for long.
+
+    Returns:
+        Gone files whose bytes are to be deleted; tell `purged` when they are. At most `limit`.
+    """
+
+    def older(seconds: float) -> ColumnElement[bool]:
+        return files.c.created_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+
+    async with transaction(engine) as conn:
+        await conn.execute(
+            update(files)
+            .where(
+                ~files.c.purged,
+                or_(
+                    and_(files.c.state == "arriving", older(arriving_seconds)),
+                    and_(files.c.state == "ready", files.c.chat_id.is_(None), older(unused_seconds)),
+                ),
+            )
+            .values(state="gone")
+        )
+        result = await conn.execute(
+            select(files.c.id)
+            .where(files.c.state == "gone", ~files.c.purged)
+            .order_by(files.c.created_at)
+            .limit(limit)
+        )
+        return list(result.scalars())
+
+
+async def note_purged(engine: AsyncEngine, ids: Sequence[UUID]) -> None:
+    """Remember that the bytes of these files are deleted."""
+    async with reading(engine) as conn:
+        await conn.execute(update(files).where(_among(ids)).values(purged=True))
