@@ -16,6 +16,7 @@ from api.auth.principals import TOKEN_SCHEMES
 from api.body_limit import BodyLimit
 from api.chats.router import router as chats_router
 from api.errors import install_error_handlers
+from api.files.keeper import FileKeeper
 from api.files.links import FileLinks
 from api.files.router import MAX_FILE_BYTES
 from api.files.router import public_router as signed_files_router
@@ -114,7 +115,8 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         interval_seconds=settings.sweep_interval_seconds,
         age_seconds=settings.sweep_age_seconds,
     )
-    tasks = [asyncio.create_task(_for_ever(hub.run)), asyncio.create_task(_for_ever(sweeper.run))]
+    keeper = FileKeeper(engine, blobs, unused_days=settings.unused_file_days)
+    tasks = [asyncio.create_task(_for_ever(part.run)) for part in (hub, sweeper, keeper)]
     try:
         yield Services(
             engine,

@@ -84,6 +84,11 @@ class Write(_Small):
     action_seconds: float | None = None
 
     @property
+    def places_message(self) -> bool:
+        """Whether the draft is a message of a user."""
+        return self.place in (Placement.HISTORY, Placement.QUEUE)
+
+    @property
     def answers(self) -> Placement | None:
         """What kind of answers to open calls the draft holds, if it holds any."""
         return self.place if self.place in (Placement.RESULTS, Placement.APPROVALS) else None
@@ -105,6 +110,7 @@ class Verdict(StrEnum):
     NOTHING_TO_COMPACT = "nothing_to_compact"
     NOTHING_TO_CLEAR = "nothing_to_clear"
     OTHER_CALLS = "other_calls"
+    FILE_GONE = "file_gone"
 
 
 class Receipt(_Small):

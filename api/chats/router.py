@@ -16,7 +16,7 @@ from api.chats.schemas import CreateChat, EditChat
 from api.chats.search import parse_filter
 from api.chats.tools import checked_tools
 from api.commands import run_command
-from api.content import provisional_title, stored_content
+from api.content import NO_SUCH_FILE, provisional_title, read_content
 from api.errors import ApiError, invalid, not_found
 from api.features import ZERO_UUID, refuse_unavailable
 from api.payloads import chat_payload
@@ -34,7 +34,7 @@ from api.services import Services, services_of
 from api.temporal_gateway import Command, Unavailable
 from models.store import chats
 from models.store.accounts import Caller
-from models.store.chats import ChatRecord, NewChat
+from models.store.chats import ChatRecord, FilesGoneError, NewChat
 from models.turns import SetArchived
 
 log = structlog.get_logger("chats")
@@ -69,7 +69,10 @@ async def create_chat(
     services = services_of(request)
     key = checked_key(idempotency_key)
     new = await _new_chat(services, caller, body, key)
-    chat = await chats.create_chat(services.engine, caller, new)
+    try:
+        chat = await chats.create_chat(services.engine, caller, new)
+    except FilesGoneError:
+        raise invalid(("content", NO_SUCH_FILE)) from None
     if chat.request_hash != new.request_hash:
         raise key_reused()
     try:
@@ -95,7 +98,7 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
         raise ApiError(403, "You are not a member of this organization.")
     if body.model_config_id == ZERO_UUID:
         raise invalid(("model_config_id", "Must be the id of a model, or absent."))
-    content = stored_content(body.content)
+    content = await read_content(services, caller, body.content)
     labels = checked_labels(body.labels or {})
     tools = checked_tools(body)
     prompts = [_DEPLOYMENT_PROMPT]
