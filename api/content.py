@@ -78,7 +78,7 @@ async def read_content(
     wanted = {part.file_id for part in parts if part.kind == "file" and part.file_id is not None}
     if len(wanted) > FILES_PER_CHAT:
         raise invalid(("content", f"Must name at most {FILES_PER_CHAT} files."))
-    found = await find_files(services.engine, caller, wanted) if wanted else {}
+    found = await find_files(services.engine, caller.user_id, wanted) if wanted else {}
     usable = {file.id: file for file in found.values() if file.chat_id in (None, chat_id)}
     return [_stored_part(part, f"content[{index}]", usable) for index, part in enumerate(parts)]
 

@@ -6,13 +6,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Uuid,
+    and_,
+    any_,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.store.accounts import Caller
-from models.store.chats import seen_by
 from models.store.reading import reading, transaction
-from models.store.tables import chats, files
+from models.store.scoping import readable
+from models.store.tables import chats, files, memberships, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +56,15 @@ class NewFile:
 _COLUMNS = tuple(files.c[name] for name in FileRecord.__dataclass_fields__)
 
 
-def _seen_by(caller: Caller) -> ColumnElement[bool]:
-    """A person sees their own files, and those of chats they may read."""
-    in_chat = files.c.chat_id.in_(select(chats.c.id).where(seen_by(caller)))
-    return and_(files.c.state == "ready", or_(files.c.owner_id == caller.user_id, in_chat))
+def _seen_by(user_id: UUID) -> ColumnElement[bool]:
+    """A user sees their own files, and those of chats they may read."""
+    active = exists().where(users.c.id == user_id, users.c.status == "active")
+    belongs = exists().where(
+        memberships.c.user_id == user_id, memberships.c.organization_id == files.c.organization_id
+    )
+    in_chat = files.c.chat_id.in_(select(chats.c.id).where(readable(user_id)))
+    own = and_(files.c.owner_id == user_id, belongs)
+    return and_(files.c.state == "ready", active, or_(own, in_chat))
 
 
 def _among(ids: Collection[UUID]) -> ColumnElement[bool]:
@@ -55,7 +72,7 @@ def _among(ids: Collection[UUID]) -> ColumnElement[bool]:
 
 
 @asynccontextmanager
-async def arriving(engine: AsyncEngine, caller: Caller, new: NewFile) -> AsyncGenerator[UUID]:
+async def arriving(engine: AsyncEngine, owner_id: UUID, new: NewFile) -> AsyncGenerator[UUID]:
     """The row of a file, while the block stores its bytes. It can be used once the block has ended well;
     if it does not, or the process dies in it, the sweeper deletes what there is.
 
@@ -68,7 +85,7 @@ async def arriving(engine: AsyncEngine, caller: Caller, new: NewFile) -> AsyncGe
             insert(files).values(
                 id=file_id,
                 organization_id=new.organization_id,
-                owner_id=caller.user_id,
+                owner_id=owner_id,
                 name=new.name,
                 mime_type=new.mime_type,
                 size_bytes=new.size_bytes,
@@ -80,15 +97,15 @@ async def arriving(engine: AsyncEngine, caller: Caller, new: NewFile) -> AsyncGe
         await conn.execute(update(files).where(files.c.id == file_id).values(state="ready"))
 
 
-async def find_file(engine: AsyncEngine, caller: Caller, file_id: UUID) -> FileRecord | None:
-    """One file; None if the caller may use none with this id."""
-    return (await find_files(engine, caller, [file_id])).get(file_id)
+async def find_file(engine: AsyncEngine, user_id: UUID, file_id: UUID) -> FileRecord | None:
+    """One file; None if the user may use none with this id."""
+    return (await find_files(engine, user_id, [file_id])).get(file_id)
 
 
-async def find_files(engine: AsyncEngine, caller: Caller, ids: Collection[UUID]) -> dict[UUID, FileRecord]:
-    """Those of these files that the caller may use."""
+async def find_files(engine: AsyncEngine, user_id: UUID, ids: Collection[UUID]) -> dict[UUID, FileRecord]:
+    """Those of these files that the user may use."""
     async with reading(engine) as conn:
-        result = await conn.execute(select(*_COLUMNS).where(_seen_by(caller), _among(ids)))
+        result = await conn.execute(select(*_COLUMNS).where(_seen_by(user_id), _among(ids)))
         return {row.id: FileRecord(*row) for row in result}
 
 
