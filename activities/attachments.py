@@ -20,7 +20,7 @@ from models.store.transcripts import TranscriptMessage
 from runtime.blobs import BlobStore
 
 MAX_TOTAL_BYTES = 20 * 1024 * 1024
-"""Of all files of one request; vendors take 20 to 32 MiB with everything around them. The newest count first."""
+"""Of all files of one request; vendors take 20 to 32 MiB with everything around them. The newest go first."""
 
 MAX_TEXT_BYTES = 128 * 1024
 """Of a text file; the rest is cut off, and said to be."""

@@ -79,6 +79,7 @@ class Chat(_Shape):
     labels: dict[str, str] = Field(examples=[{"project": "atlas"}])
     has_unread: bool = Field(description="In lists and `children`: there is an answer beyond what was read.")
     client_type: Literal["ui", "api"]
+    files: list[ChatFile] | None = Field(default=None, description="When created, and on its own.")
     children: list["Chat"] = Field(description="Of a root, in lists and on its own; newest first.")
 
 

@@ -81,7 +81,7 @@ async def running_worker(
             RetryLimits(settings.max_model_attempts, settings.retry_total_seconds),
         )
         compactions = Compactions(
-            engine, live, stops, tools, providers, patience, settings.compaction_timeout_seconds
+            engine, live, stops, tools, providers, attachments, patience, settings.compaction_timeout_seconds
         )
         worker = Worker(
             client,

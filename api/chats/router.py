@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -20,7 +20,7 @@ from api.commands import run_command
 from api.content import NO_SUCH_FILE, provisional_title, read_content
 from api.errors import ApiError, invalid, not_found
 from api.features import ZERO_UUID, refuse_unavailable
-from api.payloads import chat_payload
+from api.payloads import chat_payload, file_payload
 from api.requests import (
     IdempotencyKey,
     checked_key,
@@ -37,6 +37,8 @@ from models.permissions import Permission
 from models.store import chats
 from models.store.accounts import Caller
 from models.store.chats import ChatRecord, FilesGoneError, NewChat
+from models.store.file_links import named_files
+from models.store.files import files_of_chat
 from models.turns import SetArchived
 
 log = structlog.get_logger("chats")
@@ -70,7 +72,8 @@ async def create_chat(
     except Unavailable as error:
         # the chat is stored and says that it runs: the sweeper will see to it
         log.warning("chat accepted but not started yet", chat_id=str(chat.id), error=str(error))
-    return json_answer(chat_payload(chat), 201)
+    payload = await _with_files(services, chat) if named_files(new.content) else chat_payload(chat)
+    return json_answer(payload, 201)
 
 
 async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: str | None) -> NewChat:
@@ -145,9 +148,16 @@ async def list_chats(
 
 
 @router.get("/chats/{chat}", operation_id="getChat", responses={200: {"model": Chat}, **errors(400, 404)})
-async def get_chat(chat: CurrentChat) -> Response:
-    """One chat."""
-    return json_answer(chat_payload(chat))
+async def get_chat(request: Request, chat: CurrentChat) -> Response:
+    """One chat, with its files."""
+    return json_answer(await _with_files(services_of(request), chat))
+
+
+async def _with_files(services: Services, chat: ChatRecord) -> dict[str, Any]:
+    """A `Chat` with `files`, if it has any."""
+    found = await files_of_chat(services.engine, chat.id)
+    payload = chat_payload(chat)
+    return {**payload, "files": [file_payload(file) for file in found]} if found else payload
 
 
 @router.patch(
