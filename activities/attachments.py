@@ -1,4 +1,4 @@
-"""Files that messages name, as a model gets them: images and PDFs as data, texts as text.
+"""Files that messages name, read for a model call.
 
 History keeps the ids only. A file may be gone by the time of the next call, and what many files weigh
 together must fit into one request; what is not sent is named, so that the model knows of it.
@@ -21,9 +21,6 @@ from runtime.blobs import BlobStore
 
 MAX_TOTAL_BYTES = 20 * 1024 * 1024
 """Of all files of one request; vendors take 20 to 32 MiB with everything around them. The newest go first."""
-
-MAX_TEXT_BYTES = 128 * 1024
-"""Of a text file; the rest is cut off, and said to be."""
 
 _CACHE_BYTES = 64 * 1024 * 1024
 
@@ -50,10 +47,7 @@ class Attachments:
             return list(transcript)
         kinds = await media_types(self._engine, chat_id, named)
         data = await self._read_newest(file_id for file_id in reversed(named) if file_id in kinds)
-        return [
-            replace(row, parts=[part for stored in row.parts if (part := _filled(stored, row.role, data))])
-            for row in transcript
-        ]
+        return [replace(row, parts=[_filled(part, data) for part in row.parts]) for row in transcript]
 
     async def _read_newest(self, ids: Iterable[UUID]) -> dict[str, bytes | None]:
         """Bytes by id, as far as the room goes; None for those beyond it."""
@@ -81,28 +75,13 @@ class Attachments:
         return data
 
 
-def _filled(part: StoredPart, role: str, data: dict[str, bytes | None]) -> StoredPart | None:
-    if part["type"] != "file" or "file_id" not in part:
+def _filled(part: StoredPart, data: dict[str, bytes | None]) -> StoredPart:
+    """The part with its data. One that is gone stays as it is: `activities.prompt` says so in its place."""
+    if part["type"] != "file" or part.get("file_id") not in data:
         return part
-    name = part.get("name") or "a file"
-    if part["file_id"] not in data:
-        if role != "user":
-            return None
-        return _said(f"[The file {name} was here. It is no longer available.]")
     content = data[part["file_id"]]
     if content is None:
-        return _said(f"[The file {name} is left out here: the files after it leave no room in this request.]")
-    if part["media_type"].startswith("text/") or part["media_type"] == "application/json":
-        return _said(_as_text(name, content))
+        name = part.get("name") or "without a name"
+        said = f"[file {name}: left out, because the files after it leave no room in this request]"
+        return dump_part(TextPart(text=said))
     return {**part, "data": base64.b64encode(content).decode()}
-
-
-def _as_text(name: str, content: bytes) -> str:
-    text = content[:MAX_TEXT_BYTES].decode("utf-8-sig", errors="ignore")
-    cut = len(content) > MAX_TEXT_BYTES
-    end = f"\n[Cut after {MAX_TEXT_BYTES} of {len(content)} bytes.]" if cut else ""
-    return f"[File {name}]\n{text}{end}\n[End of file {name}]"
-
-
-def _said(text: str) -> StoredPart:
-    return dump_part(TextPart(text=text))
