@@ -181,7 +181,7 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         for operation in methods.values()
     }
     thresholds = "/api/v2/chats/config/user-compaction-thresholds"
-    assert operations == {
+    assert operations.items() >= {
         "createChat": "/api/v2/chats",
         "listChats": "/api/v2/chats",
         "getChat": "/api/v2/chats/{chat}",

@@ -24,12 +24,14 @@ from tests.api.served import Body, Person, make_organization, person
 PICTURE = {"Content-Disposition": 'attachment; filename="cat.png"', "Content-Type": "image/png"}
 
 
-async def upload(door: Door, data: bytes = PNG, who: Person | None = None, **headers: str) -> httpx2.Response:
+async def upload(
+    door: Door, data: bytes = PNG, who: Person | None = None, headers: Body | None = None
+) -> httpx2.Response:
     return await (who or door.owner).http.post(
         "/chats/files",
         params={"organization": str(door.organization)},
         content=data,
-        headers={**PICTURE, **headers},
+        headers={**PICTURE, **(headers or {})},
     )
 
 
@@ -74,7 +76,9 @@ async def test_what_was_uploaded_comes_back(door: Door):
     ],
 )
 async def test_names_lose_their_folders(door: Door, header: str, name: str):
-    answer = await upload(door, b"text", **{"Content-Disposition": header, "Content-Type": "text/plain"})
+    answer = await upload(
+        door, b"text", headers={"Content-Disposition": header, "Content-Type": "text/plain"}
+    )
     assert answer.status_code == 201, answer.text
     back = await door.owner.http.get(f"/chats/files/{answer.json()['id']}")
     assert back.headers["content-disposition"] == f"inline; filename*=UTF-8''{name}"
@@ -85,13 +89,13 @@ async def test_names_lose_their_folders(door: Door, header: str, name: str):
     ["", "attachment", "inline; filename=a.txt", 'attachment; filename=""', "attachment; filename=.."],
 )
 async def test_a_file_without_a_name_is_refused(door: Door, header: str):
-    answer = await upload(door, **{"Content-Disposition": header})
+    answer = await upload(door, headers={"Content-Disposition": header})
     assert answer.status_code == 400
     assert answer.json()["validations"][0]["field"] == "Content-Disposition"
 
 
 async def test_a_file_that_is_not_what_it_says_is_refused(door: Door):
-    answer = await upload(door, b"<svg/>", **{"Content-Type": "image/png"})
+    answer = await upload(door, b"<svg/>", headers={"Content-Type": "image/png"})
     assert answer.status_code == 400
     async with door.engine.connect() as conn:
         kept = await conn.scalar(select(func.count()).where(files.c.owner_id == door.owner.caller.user_id))
