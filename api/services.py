@@ -12,18 +12,25 @@ from api.auth.callers import CallerCache
 from api.files.links import FileLinks
 from api.streaming.hub import StreamHub
 from api.temporal_gateway import TemporalGateway
+from api.watching.hub import ListHub
 from runtime.blobs import BlobStore
+from runtime.hints import HintWriter
+from runtime.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """`uploads` bounds the files that are in memory on their way in."""
 
+    settings: Settings
     engine: AsyncEngine
     redis: Redis
     gateway: TemporalGateway
     streams: StreamHub
     callers: CallerCache
+    chat_lists: ListHub
+    inboxes: ListHub
+    hints: HintWriter
     blobs: BlobStore
     links: FileLinks
     uploads: asyncio.Semaphore

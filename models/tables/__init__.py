@@ -15,6 +15,7 @@ from models.tables.audit import AuditRecord
 from models.tables.catalog import CompactionThreshold, ModelConfig
 from models.tables.chats import Chat, Draft, Message, QueuedMessage, Step, ToolResult
 from models.tables.files import Blob, File, SigningKey
+from models.tables.inbox import InboxNotification
 from models.tables.sharing import ChatGroupReader, ChatUserReader
 
 metadata = SQLModel.metadata
@@ -29,6 +30,7 @@ __all__ = [
     "CompactionThreshold",
     "Draft",
     "File",
+    "InboxNotification",
     "Group",
     "GroupMember",
     "Membership",
