@@ -52,13 +52,14 @@ def check_items(items: Any, before: list[Item], kept: Mapping[str, list[Item]], 
     Raises:
         InvalidRequest: a shape or a tie is wrong.
     """
-    if not isinstance(items, list):
+    given = as_list(items)
+    if given is None:
         raise InvalidRequest("Invalid type for 'input': expected a string or an array.", param="input")
-    for index, item in enumerate(items):
+    for index, item in enumerate(given):
         _check_item(f"input[{index}]", item)
-    _check_ids(items, kept)
-    _check_calls([*before, *items])
-    _check_reasoning(items, kept)
+    _check_ids(given, kept)
+    _check_calls([*before, *given])
+    _check_reasoning(given, kept)
 
 
 def item_text(item: Item) -> str:
@@ -76,12 +77,12 @@ def _refuse(message: str, param: str, code: str | None = None) -> InvalidRequest
 
 
 def _check_item(place: str, item: Any) -> None:
-    if not isinstance(item, dict):
+    known = as_object(item)
+    if known is None:
         raise _refuse(f"Invalid type for '{place}': expected an object.", place, "invalid_type")
-    kind: str = item.get("type", "message")
+    kind: str = known.get("type", "message")
     if kind not in FIELDS:
         raise _refuse(f"Invalid value: '{kind}'.", f"{place}.type", "invalid_value")
-    known: Item = item
     for name in known:
         if name not in FIELDS[kind]:
             raise _refuse(f"Unknown parameter: '{place}.{name}'.", f"{place}.{name}", "unknown_parameter")

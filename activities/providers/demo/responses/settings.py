@@ -73,7 +73,8 @@ def check_settings(body: dict[str, Any]) -> None:
 def _check_choice(body: dict[str, Any], path: tuple[str, ...], allowed: set[str]) -> None:
     value: Any = body
     for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
+        inside = as_object(value)
+        value = inside.get(key) if inside else None
     if isinstance(value, str) and value not in allowed:
         place = ".".join(path)
         raise InvalidRequest(
