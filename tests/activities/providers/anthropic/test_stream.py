@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from activities.providers.anthropic.errors import UnreadableStream
+from activities.providers.transport import UnreadableStream
 from activities.providers.anthropic.stream import MessageReader
 from activities.providers.protocol import (
     BlockEnd,
