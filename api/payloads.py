@@ -26,7 +26,7 @@ def chat_payload(chat: ChatRecord) -> dict[str, Any]:
         "created_at": chat.created_at,
         "updated_at": chat.updated_at,
         "archived": chat.state.archived,
-        "shared": False,
+        "shared": chat.shared,
         "pin_order": chat.pin_order,
         "mcp_server_ids": [],
         "labels": chat.labels,

@@ -6,7 +6,7 @@ in every request, so that the vendor's cache goes on to know the conversation.
 """
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -135,18 +135,14 @@ def _snippet(part: StoredPart) -> str:
 
 
 def _unknown(part: StoredPart) -> str:
-    kinds = (_kind(entries) for entries in (part.get("provider_metadata") or {}).values())
-    return _CARRIED_OVER.format(kind=", ".join(kinds) or "unknown")
+    kept: dict[str, dict[str, Any]] = part["provider_metadata"]
+    kinds = (str(entries.get("block", {}).get("type", "unknown")) for entries in kept.values())
+    return _CARRIED_OVER.format(kind=", ".join(kind[:100] for kind in kinds))
 
 
-def _kind(entries: Any) -> str:
-    block: Any = entries.get("block") if isinstance(entries, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    kind: Any = block.get("type") if isinstance(block, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return str(kind or "unknown")[:100]
-
-
-def _own(part: StoredPart, taker: Taker) -> Any:
-    return (part.get("provider_metadata") or {}).get(taker.namespace)
+def _own(part: StoredPart, taker: Taker) -> dict[str, Any] | None:
+    metadata: dict[str, dict[str, Any]] = part.get("provider_metadata") or {}
+    return metadata.get(taker.namespace)
 
 
 def _with_own_metadata(part: StoredPart, taker: Taker) -> StoredPart:

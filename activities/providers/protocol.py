@@ -202,7 +202,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class OpaqueBlock:
-    """A block of a type that is not known here: a block of its own, kept whole in `metadata`."""
+    """A block of a type that is not known here: a block of its own, kept whole as `block` in `metadata`,
+    with its `type`: `{"anthropic": {"block": {"type": "hologram", ...}}}`."""
 
     block: int
     metadata: Mapping[str, Mapping[str, Any]]

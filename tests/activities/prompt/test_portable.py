@@ -78,7 +78,7 @@ def test_reasoning_that_nobody_signed_is_left_out() -> None:
 
 
 def test_calls_of_ours_stay_calls_without_what_another_vendor_noted_on_them() -> None:
-    call = {"type": "tool-call", "tool_call_id": "a", "tool_name": "look", "args": {}}
+    call: dict[str, Any] = {"type": "tool-call", "tool_call_id": "a", "tool_name": "look", "args": {}}
     result = {"type": "tool-result", "tool_call_id": "a", "tool_name": "look", "result": 1}
     noted = {**call, "provider_metadata": {"openai": {"item_id": "fc_1"}}}
     assert carried(ANTHROPIC, noted, result) == [call, result]
