@@ -10,7 +10,6 @@ from activities.providers.failures import OVERFLOW_TEXT, Rule, Signal, classify,
 from activities.providers.transport import MAX_RAW_CHARACTERS, phrase_of
 from models.failures import Failure, FailureKind
 
-
 _STATUS_OF_TYPE = {
     "invalid_request_error": 400,
     "authentication_error": 401,

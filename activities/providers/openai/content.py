@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from activities.providers.json_text import as_object
 from activities.providers.protocol import ToolSpec
 
 PICTURES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
@@ -41,4 +42,4 @@ def data_url(media_type: str, data: str) -> str:
 
 def own_metadata(part: Mapping[str, Any], label: str) -> dict[str, Any]:
     """What this endpoint wanted back with a part; empty if it did not make it."""
-    return (part.get("provider_metadata") or {}).get(label) or {}
+    return as_object(as_object(part.get("provider_metadata")).get(label))

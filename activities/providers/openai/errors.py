@@ -15,6 +15,7 @@ from activities.providers.failures import (
     retry_after,
     should_retry,
 )
+from activities.providers.json_text import as_object
 from activities.providers.transport import MAX_RAW_CHARACTERS, phrase_of
 from models.failures import Failure, FailureKind
 
@@ -123,7 +124,7 @@ def _forgotten(provider: str) -> str:
 
 def _status_of(error: Any, code: str, kind: str) -> int | None:
     """What an error without a status of its own says of it. Routers write the number as the code."""
-    number: Any = error.get("code") if isinstance(error, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    number = as_object(error).get("code")
     if isinstance(number, int):
         return number
     return _STATUS_OF_CODE.get(code) or _STATUS_OF_CODE.get(kind)
@@ -131,5 +132,5 @@ def _status_of(error: Any, code: str, kind: str) -> int | None:
 
 def _text_at(error: Any, name: str) -> str:
     """A text of an error object; empty when it is not there or no text."""
-    value: Any = error.get(name) if isinstance(error, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    value = as_object(error).get(name)
     return value if isinstance(value, str) else ""

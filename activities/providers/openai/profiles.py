@@ -26,7 +26,7 @@ class Profile:
         output_limit: parameter for the most tokens of an answer.
         sends_usage_option: ask for the usage with `stream_options`; else it comes unasked, or not at all.
         effort: how effort is asked for; None: not at all.
-        efforts: what it takes; anything else becomes the nearest below, or the lowest. Empty: the whole scale.
+        efforts: what it takes; anything else becomes the nearest below, or the lowest. Empty: all.
         top_k, penalties: whether the server takes these.
         reasoning: fields of a delta in which reasoning may be told, the first of them to send it back in.
         returns_reasoning: within a turn, reasoning goes back beside the calls it led to.
@@ -132,7 +132,7 @@ PROFILES = {
 
 
 def server_address(profile: Profile, base_url: str | None) -> str | None:
-    """Where the server is: the given address, with the profile's path where it has none; else the vendor's."""
+    """The given address, with the profile's path where it has none of its own; without one, the vendor's."""
     if base_url is None:
         return profile.base_url
     trimmed = base_url.rstrip("/")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from activities.providers.json_text import as_object
 from activities.providers.protocol import Usage
 
 
@@ -12,8 +13,8 @@ def responses_usage(usage: Mapping[str, Any]) -> Usage:
         usage,
         given=_count(usage, "input_tokens"),
         said=_count(usage, "output_tokens"),
-        given_details=_details(usage, "input_tokens_details"),
-        said_details=_details(usage, "output_tokens_details"),
+        given_details=as_object(usage.get("input_tokens_details")),
+        said_details=as_object(usage.get("output_tokens_details")),
     )
 
 
@@ -23,8 +24,8 @@ def chat_usage(usage: Mapping[str, Any]) -> Usage:
         usage,
         given=_count(usage, "prompt_tokens"),
         said=_count(usage, "completion_tokens"),
-        given_details=_details(usage, "prompt_tokens_details"),
-        said_details=_details(usage, "completion_tokens_details"),
+        given_details=as_object(usage.get("prompt_tokens_details")),
+        said_details=as_object(usage.get("completion_tokens_details")),
     )
 
 
@@ -48,11 +49,6 @@ def _usage(
         cache_creation_tokens=written,
         cache_read_tokens=cached,
     )
-
-
-def _details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    details = usage.get(name)
-    return details if isinstance(details, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
 
 def _count(counts: Mapping[str, Any], name: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from activities.providers.json_text import decode_json
+from activities.providers.json_text import as_list, as_object, decode_json
 from activities.providers.openai.chat.details import ReasoningDetails
 from activities.providers.openai.errors import classify_error_object
 from activities.providers.openai.profiles import Profile
@@ -97,16 +97,16 @@ class ChunkReader:
         if error := chunk.get("error"):
             raise ModelCallError(classify_error_object(error, self._label))
         self._response_id = self._response_id or chunk.get("id") or None
-        usage = chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage")
+        usage = chunk.get("usage") or as_object(chunk.get("x_groq")).get("usage")
         if usage:
             self._usage = chat_usage(usage)
         self._metadata |= {key: value for key, value in chunk.items() if key not in ("choices", "usage")}
-        for choice in chunk.get("choices") or ():
+        for choice in as_list(chunk.get("choices")):
             if choice.get("index") or 0:
                 continue  # only one answer was asked for
-            yield from self._delta(choice.get("delta") or {})
+            yield from self._delta(as_object(choice.get("delta")))
             self._reason = choice.get("finish_reason") or self._reason
-        yield from self._cite(chunk.get("citations") or ())
+        yield from self._cite(as_list(chunk.get("citations")))
 
     def _delta(self, delta: Chunk) -> Iterator[ModelEvent]:
         yield from self._think(delta)
@@ -117,14 +117,14 @@ class ChunkReader:
             yield from self._switch("refusal")
             yield TextDelta(self._open_block, refusal)
             yield self._noted(self._open_block, {"refusal": True})
-        for place, piece in enumerate(delta.get("tool_calls") or ()):
+        for place, piece in enumerate(as_list(delta.get("tool_calls"))):
             yield from self._call(place, piece)
-        cited = (annotation.get("url_citation") for annotation in delta.get("annotations") or ())
+        cited = (annotation.get("url_citation") for annotation in as_list(delta.get("annotations")))
         yield from self._cite(citation for citation in cited if citation)
 
     def _think(self, delta: Chunk) -> Iterator[ModelEvent]:
         text = next((delta[name] for name in self._profile.reasoning if delta.get(name)), "")
-        pieces = delta.get("reasoning_details") or ()
+        pieces = as_list(delta.get("reasoning_details"))
         told = self._details.add(pieces)
         text = text or told
         if text:
@@ -141,7 +141,7 @@ class ChunkReader:
         index = piece.get("index")
         if index is None:
             index = place
-        function = piece.get("function") or {}
+        function = as_object(piece.get("function"))
         call = self._calls.get(index)
         if call is None or _is_another(call, piece):
             if call is not None:
@@ -232,7 +232,7 @@ class ChunkReader:
 
 def _is_another(call: _Call, piece: Chunk) -> bool:
     """Whether a piece with the number of a call begins another one: some servers give all the same."""
-    named = (piece.get("function") or {}).get("name")
+    named = as_object(piece.get("function")).get("name")
     return bool(piece.get("id") and call.call_id and piece["id"] != call.call_id and named)
 
 
@@ -242,6 +242,6 @@ def _texts(content: Any) -> Iterator[str]:
         if content:
             yield content
         return
-    for part in content or ():
+    for part in as_list(content):
         if part.get("type") == "text" and part.get("text"):
             yield part["text"]

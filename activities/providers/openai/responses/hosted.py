@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from activities.providers.json_text import decode_json
+from activities.providers.json_text import as_object, decode_json
 from activities.providers.protocol import ProviderTool
 
 Item = Mapping[str, Any]
@@ -42,8 +42,8 @@ _INCLUDES = {
 def asked(item: Item) -> dict[str, Any]:
     """What a hosted call was asked."""
     fields = {name: item[name] for name in HOSTED[item["type"]].asked if item.get(name) is not None}
-    if item["type"] == "web_search_call" and isinstance(fields.get("action"), dict):
-        return dict(fields["action"])
+    if item["type"] == "web_search_call":
+        return as_object(fields.get("action"))
     if isinstance(fields.get("arguments"), str):
         fields["arguments"] = _decoded(fields["arguments"])
     return fields

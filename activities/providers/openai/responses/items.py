@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from activities.prompt.portable import Taker, portable
+from activities.providers.json_text import as_object
 from activities.providers.openai.content import (
     DOCUMENT,
     PICTURES,
@@ -132,7 +133,7 @@ class _AnswerItems:
         self.open_message = own.get("id")
 
     def _reasoning(self, own: dict[str, Any]) -> None:
-        block = {key: value for key, value in (own.get("block") or {}).items() if key != "status"}
+        block = {key: value for key, value in as_object(own.get("block")).items() if key != "status"}
         if not self._named({**own, "id": block.get("id")}):
             block.pop("id", None)
         # Without its proof a vendor that has not stored it can make nothing of it.

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from activities.providers.json_text import decode_json
+from activities.providers.json_text import as_list, as_object, decode_json
 from activities.providers.openai.errors import classify_error_object
 from activities.providers.openai.responses.hosted import HOSTED, asked, failed, found
 from activities.providers.openai.usage import responses_usage
@@ -179,12 +179,12 @@ class ResponseReader:
                 yield OpaqueBlock(_block(index), self._own({"block": item}))
 
     def _end_message(self, index: int, item: Item) -> Iterator[ModelEvent]:
-        for place, part in enumerate(item.get("content") or ()):
+        for place, part in enumerate(as_list(item.get("content"))):
             block = _block(index, place)
             refusal = part["type"] == "refusal"
             if not self._items[index].told.get(block):
                 yield from self._say(index, place, part.get("refusal" if refusal else "text") or "")
-            annotations = part.get("annotations") or []
+            annotations = as_list(part.get("annotations"))
             for annotation in annotations:
                 yield from self._cite(index, place, annotation)
             entries = {
@@ -200,7 +200,7 @@ class ResponseReader:
     def _end_reasoning(self, index: int, item: Item) -> Iterator[ModelEvent]:
         block = _block(index)
         if not self._items[index].paragraphs:
-            parts = item.get("summary") or item.get("content") or ()
+            parts = as_list(item.get("summary")) or as_list(item.get("content"))
             if text := _PARAGRAPH.join(part.get("text") or "" for part in parts):
                 yield ReasoningDelta(block, text)
         yield BlockMetadata(block, self._own({"block": item, "stored": self._stored}))
@@ -237,7 +237,7 @@ class ResponseReader:
         yield Source(_block(index, content), annotation["url"], annotation.get("title") or None)
 
     def _finish(self, response: Item) -> Iterator[ModelEvent]:
-        for index, item in enumerate(response.get("output") or ()):
+        for index, item in enumerate(as_list(response.get("output"))):
             # What was not told before: some servers send the end only.
             if item.get("id") is None or item["id"] not in self._told:
                 yield from self._complete(index, item)
@@ -247,12 +247,12 @@ class ResponseReader:
         }
         response_id = response.get("id") if self._stored else None
         yield Finish(
-            self._reason(response), responses_usage(response.get("usage") or {}), response_id, metadata
+            self._reason(response), responses_usage(as_object(response.get("usage"))), response_id, metadata
         )
 
     def _reason(self, response: Item) -> FinishReason:
         if response.get("status") == "incomplete":
-            why = (response.get("incomplete_details") or {}).get("reason")
+            why = str(as_object(response.get("incomplete_details")).get("reason"))
             return _REASONS.get(why, FinishReason.UNKNOWN)
         if any(item.kind == "function_call" for item in self._items.values()):
             return FinishReason.TOOL_CALLS
