@@ -58,7 +58,8 @@ class Endpoint:
         except ClientDisconnect:
             return
         stage, dialect, headers = self._stage, self._dialect, Headers(scope=scope)
-        record = stage.recorder.begin(scope["path"], dict(headers), body[:MAX_BODY_BYTES])
+        target = f"{scope['path']}?{scope['query_string'].decode()}"
+        record = stage.recorder.begin(target, dict(headers), body[:MAX_BODY_BYTES])
         delivery = Delivery(scope, send, stage.recorder, stage.holds, record, dialect)
         try:
             decoded = self._decode(headers, body)

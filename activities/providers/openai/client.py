@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import httpx2
@@ -11,7 +12,7 @@ from openai import APIStatusError, AsyncOpenAI, AsyncStream, DefaultAsyncHttpxCl
 from activities.providers.openai.chat import ChatWire
 from activities.providers.openai.errors import classify_exception
 from activities.providers.openai.frames import EventReader, read_events
-from activities.providers.openai.profiles import PROFILES, Profile, server_address
+from activities.providers.openai.profiles import Profile, server_address
 from activities.providers.openai.responses import ResponsesWire
 from activities.providers.protocol import ModelCallError, ModelEvent, ModelRequest
 
@@ -38,25 +39,46 @@ class Wire(Protocol):
     def reader(self, request: ModelRequest) -> EventReader: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where an endpoint is and who may call it.
+
+    Attributes:
+        label: short name in metrics and failures; what the vendor wants back is stored under it.
+        profile: what the server takes and tells.
+        api_key: empty where it wants none.
+        base_url: where it is, with `/v1`; None for the address in the profile.
+        organization: whose calls these are, where a key belongs to several.
+        api_version: sent along where it is set, as older deployments of Azure want it.
+    """
+
+    label: str
+    profile: Profile
+    api_key: str = field(repr=False)
+    base_url: str | None = None
+    organization: str | None = None
+    api_version: str | None = None
+
+
 class OpenAIProvider:
     """An endpoint. Implements `ModelProvider`.
 
     Make one per endpoint and key and keep it: it holds the connections.
     """
 
-    def __init__(
-        self, wire: Wire, profile: Profile, *, api_key: str, base_url: str | None, label: str
-    ) -> None:
+    def __init__(self, wire: Wire, server: Server) -> None:
         """Prepare the client; nothing is sent. See `openai_responses` and `openai_chat`."""
-        self._label = label
+        self._label = server.label
         self._wire = wire
-        key = api_key or _NO_KEY
+        key, profile = server.api_key or _NO_KEY, server.profile
         try:
             self._client = AsyncOpenAI(
                 api_key=key,
-                base_url=server_address(profile, base_url),
+                base_url=server_address(profile, server.base_url),
+                organization=server.organization,
                 max_retries=0,
                 default_headers={profile.key_header: key} if profile.key_header else None,
+                default_query={"api-version": server.api_version} if server.api_version else None,
                 http_client=DefaultAsyncHttpxClient(timeout=_TIMEOUT, limits=_LIMITS),
             )
         except httpx2.InvalidURL as error:
@@ -123,43 +145,19 @@ class OpenAIProvider:
         return ModelCallError(failure)
 
 
-def openai_responses(
-    *,
-    api_key: str,
-    base_url: str | None = None,
-    label: str = "openai",
-    profile: Profile = PROFILES["openai"],
-) -> OpenAIProvider:
-    """An endpoint of the Responses API.
-
-    Args:
-        api_key: the key of this endpoint.
-        base_url: where it is, with `/v1`; None for the vendor's own.
-        label: short name in metrics and failures; what the vendor wants back is stored under it.
-        profile: of the server: OpenAI's own, or Azure's.
+def openai_responses(server: Server) -> OpenAIProvider:
+    """An endpoint of the Responses API: OpenAI's own, or Azure's.
 
     Raises:
         ModelCallError: the address is not valid.
     """
-    return OpenAIProvider(ResponsesWire(label), profile, api_key=api_key, base_url=base_url, label=label)
+    return OpenAIProvider(ResponsesWire(server.label), server)
 
 
-def openai_chat(
-    *,
-    api_key: str,
-    base_url: str | None = None,
-    label: str = "openai-compat",
-    profile: Profile = PROFILES["openai-compat"],
-) -> OpenAIProvider:
+def openai_chat(server: Server) -> OpenAIProvider:
     """An endpoint of the Chat Completions API, of OpenAI or of a server that is compatible with it.
 
-    Args:
-        api_key: the key of this endpoint; empty where it wants none.
-        base_url: where it is, with `/v1`; None for the one in the profile.
-        label: short name in metrics and failures; what the vendor wants back is stored under it.
-        profile: what the server takes and tells.
-
     Raises:
         ModelCallError: the address is not valid.
     """
-    return OpenAIProvider(ChatWire(label, profile), profile, api_key=api_key, base_url=base_url, label=label)
+    return OpenAIProvider(ChatWire(server.label, server.profile), server)

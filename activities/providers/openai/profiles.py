@@ -5,10 +5,13 @@ The adapters ask the profile and nobody's name, so that another server is anothe
 
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 from models.effort import Effort
 
 Options = Literal["openai", "google", "openaicompat", "openrouter", "vercel"]
+
+OLLAMA_PORT = 11434
 
 _LOW_TO_HIGH = (Effort.LOW, Effort.MEDIUM, Effort.HIGH)
 
@@ -105,7 +108,7 @@ PROFILES = {
     ),
     "vllm": Profile(top_k=True, returns_reasoning=True),
     "ollama": Profile(
-        base_url="http://127.0.0.1:11434/v1",
+        base_url=f"http://127.0.0.1:{OLLAMA_PORT}/v1",
         efforts=(Effort.NONE, *_LOW_TO_HIGH),
         reasoning=("reasoning", "reasoning_content"),
     ),
@@ -129,6 +132,30 @@ PROFILES = {
     ),
 }
 """By kind of server. The key is what an administrator writes as the type of a provider, or nearly so."""
+
+
+_KNOWN_HOSTS = {
+    "api.deepseek.com": "deepseek",
+    "api.groq.com": "groq",
+    "api.x.ai": "xai",
+    "openrouter.ai": "openrouter",
+    "ai-gateway.vercel.sh": "vercel",
+    "generativelanguage.googleapis.com": "google",
+}
+
+
+def profile_for(provider_type: str, base_url: str | None = None) -> Profile:
+    """The profile of a provider of this type; of a server that is merely compatible, by its address.
+
+    Raises:
+        KeyError: there is no such type.
+    """
+    if provider_type == "openai-compat" and base_url:
+        address = urlsplit(base_url)
+        if address.port == OLLAMA_PORT:
+            return PROFILES["ollama"]
+        return PROFILES[_KNOWN_HOSTS.get(address.hostname or "", provider_type)]
+    return PROFILES[provider_type]
 
 
 def server_address(profile: Profile, base_url: str | None) -> str | None:

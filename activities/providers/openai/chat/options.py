@@ -24,14 +24,24 @@ _OPENAI_AS_THEY_ARE = (
 def vendor_settings(request: ModelRequest, profile: Profile) -> dict[str, Any]:
     """What the configuration asks of this kind of server beside sampling."""
     block = _BLOCKS[profile.options](request.options.provider_options)
-    asked = request.reasoning_effort or block.pop("reasoning_effort", None)
+    of_model = block.pop("reasoning_effort", None)
     extra: Mapping[str, Any] = block.pop("extra_body", None) or {}
     settings = {name: _plain(value) for name, value in {**extra, **block}.items() if value is not None}
-    if asked is not None and profile.effort == "reasoning":
-        settings["reasoning"] = {**settings.get("reasoning", {}), "effort": asked.value}
-    elif asked is not None and profile.effort is not None and "extra_body" not in settings:
-        settings[profile.effort] = taken_effort(asked, profile, request.model).value
-    return settings
+    asked = request.reasoning_effort or of_model
+    return settings | (_effort(asked, settings, profile, request.model) if asked else {})
+
+
+def _effort(asked: Effort, settings: Mapping[str, Any], profile: Profile, model: str) -> dict[str, Any]:
+    """How the effort is asked for; not at all where the configuration gives a budget, which excludes it."""
+    match profile.effort:
+        case "reasoning":
+            routed: dict[str, Any] = settings.get("reasoning") or {}
+            return {} if "max_tokens" in routed else {"reasoning": {**routed, "effort": asked.value}}
+        case "reasoning_effort":
+            budgeted = profile.options == "google" and "extra_body" in settings
+            return {} if budgeted else {"reasoning_effort": taken_effort(asked, profile, model).value}
+        case None:
+            return {}
 
 
 def taken_effort(asked: Effort, profile: Profile, model: str) -> Effort:
