@@ -33,6 +33,7 @@ from api.requests import (
 from api.schemas import Chat, errors
 from api.services import Services, services_of
 from api.temporal_gateway import Command, Unavailable
+from models.hints import Hint, HintKind
 from models.permissions import Permission
 from models.store import chats
 from models.store.accounts import Caller
@@ -62,6 +63,7 @@ async def create_chat(
     chat = await chats.create_chat(services.engine, caller, new)
     if chat.request_hash != new.request_hash:
         raise key_reused()
+    services.hints.send(Hint(chat.owner_id, chat.id, HintKind.CREATED))
     try:
         await services.gateway.start_chat(chat)
     except Unavailable as error:
@@ -170,6 +172,8 @@ async def edit_chat(request: Request, body: EditChat, chat: UpdatableChat, calle
             update_id=f"set-archived:{uuid4()}",
         )
     await chats.edit_metadata(services.engine, caller, chat.id, title=title, labels=labels)
+    if title is not None and title != chat.title:
+        services.hints.send(Hint(chat.owner_id, chat.id, HintKind.TITLE_CHANGE))
     return Response(status_code=204)
 
 
