@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from activities.providers.anthropic.errors import UnreadableStream
-from activities.providers.anthropic.stream import MessageReader
+from activities.providers.anthropic.reading import MessageReader
 from activities.providers.protocol import (
     BlockEnd,
     BlockMetadata,
@@ -24,7 +24,7 @@ from models.failures import FailureKind
 
 
 def read(*events: dict[str, Any] | str) -> list[ModelEvent]:
-    reader = MessageReader("anthropic")
+    reader = MessageReader("anthropic", "anthropic")
     return [
         event for data in events for event in reader.read(data if isinstance(data, str) else json.dumps(data))
     ]
@@ -124,7 +124,7 @@ def test_the_last_usage_counts() -> None:
         ("tool_use", FinishReason.TOOL_CALLS),
         ("refusal", FinishReason.CONTENT_FILTER),
         ("model_context_window_exceeded", FinishReason.LENGTH),
-        ("pause_turn", FinishReason.UNKNOWN),
+        ("pause_turn", FinishReason.PAUSE),
         ("whatever", FinishReason.UNKNOWN),
         (None, FinishReason.UNKNOWN),
     ],
