@@ -96,10 +96,11 @@ class MessagesEndpoint:
         wire = wire_request(request, self._dialect, datetime.now(UTC))
         await self._check(wire.body, long_context=(request.context_limit or 0) > LONG_CONTEXT_TOKENS)
         headers = {**request.headers, **({"anthropic-beta": ",".join(wire.betas)} if wire.betas else {})}
-        # The conversation goes as it is: the SDK would walk through all of it, and change nothing.
+        # The body goes as it is, in place of these three: the SDK would walk through the conversation to
+        # change nothing, and warn this process of models that an administrator has chosen.
         opening = self._client.messages.with_streaming_response.create(
-            model=request.model,
-            max_tokens=wire.body["max_tokens"],
+            model="",
+            max_tokens=0,
             messages=[],
             stream=True,
             extra_headers=headers,

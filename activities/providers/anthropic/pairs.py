@@ -64,7 +64,7 @@ def repaired(messages: Sequence[PromptMessage], namespace: str, *, phase: str) -
         _log.warning(
             "a tool of the vendor is not in order: %s",
             violation.rule,
-            extra={"phase": phase, "message": violation.message, "part": violation.part},
+            extra={"phase": phase, "prompt_message": violation.message, "part": violation.part},
         )
     signed = _newest_signed(messages, namespace)
     mended = _until_stable(list(messages), namespace, untouched=signed)
