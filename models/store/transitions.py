@@ -11,6 +11,7 @@ from models.chat_state import ChatState, ChatStatus
 from models.store.actions import answers_fit, place_answers
 from models.store.boundaries import cleared_rows, has_answer, has_content
 from models.store.bundle import Bundle, DraftLostError
+from models.store.file_links import link_files, named_files
 from models.store.reading import transaction
 from models.store.tables import drafts
 from models.turns import Commit, Placement, Receipt, Verdict, Write
@@ -49,6 +50,10 @@ async def commit_transition(engine: AsyncEngine, commit: Commit) -> Receipt:
             write.answers, bundle.row["draft_content"], now.open_calls
         ):
             return Receipt(verdict=Verdict.OTHER_CALLS, state=now)
+        if write.places_message and not await link_files(
+            conn, bundle.chat_id, named_files(bundle.row["draft_content"])
+        ):
+            return Receipt(verdict=Verdict.FILE_GONE, state=now)
         return await _apply(bundle, write, commit.command_id)
 
 
@@ -93,6 +98,8 @@ async def _apply(bundle: Bundle, write: Write, command_id: str) -> Receipt:
         bundle.enter_user_message(row["draft_content"], row["draft_created_by"], model, turn=write.turn)
         bundle.set(last_model_config_id=model)
     _apply_to_context(bundle, write)
+    if write.finishes_turn:
+        bundle.notify_finished()
     bundle.set(status=write.status, archived=write.archived, last_command_id=command_id)
     if write.action_seconds is not None:
         now: datetime = (await bundle.conn.execute(select(func.now()))).scalar_one()
