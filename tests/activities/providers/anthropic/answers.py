@@ -133,7 +133,13 @@ def stream(
     *blocks: Block, stop_reason: str | None = "end_turn", delta: Event | None = None, **usage: int
 ) -> list[Event]:
     """The events by which the vendor sends these blocks. `delta` is added to that of the message."""
-    message = {"id": "msg_01", "type": "message", "role": "assistant", "model": "claude-x", "content": []}
+    message: Event = {
+        "id": "msg_01",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-x",
+        "content": [],
+    }
     counts = {"input_tokens": 10, "output_tokens": 1}
     events: list[Event] = [{"type": "message_start", "message": {**message, "usage": counts}}]
     for index, block in enumerate(blocks):
@@ -150,7 +156,7 @@ def _in_pieces(block: Block) -> tuple[Block, list[Event]]:
     match block["type"]:
         case "text":
             cited = [{"type": "citations_delta", "citation": one} for one in block.get("citations", [])]
-            empty = {"citations": []} if cited else {}
+            empty: Block = {"citations": []} if cited else {}
             texts = [{"type": "text_delta", "text": half} for half in _halves(block["text"])]
             return {"type": "text", "text": "", **empty}, [*cited, *texts]
         case "thinking":

@@ -149,8 +149,8 @@ def _vendor_pairs(messages: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _marks(body: dict[str, Any]) -> Iterator[str]:
-    system = body.get("system") or []
-    blocks = [*body.get("tools", []), *([] if isinstance(system, str) else system)]
+    system: Any = body.get("system", "")
+    blocks: list[Block] = [*body.get("tools", []), *([] if isinstance(system, str) else system)]
     for message in body.get("messages", []):
         blocks += blocks_of(message)
     marks = sum("cache_control" in block for block in blocks)
@@ -174,8 +174,8 @@ def _tools(body: dict[str, Any]) -> Iterator[str]:
 
 
 def _settings(body: dict[str, Any]) -> Iterator[str]:
-    thinking = body.get("thinking") or {}
-    budget = thinking.get("budget_tokens")
+    thinking: Block = body.get("thinking") or {}
+    budget: int | None = thinking.get("budget_tokens")
     if body["max_tokens"] < 1:
         yield "no room for an answer"
     if thinking.get("type") == "enabled" and not 1024 <= (budget or 0) < body["max_tokens"]:
