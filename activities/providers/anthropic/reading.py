@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from activities.providers.anthropic import kept
-from activities.providers.anthropic.errors import UnreadableStream, classify_error_event
+from activities.providers.anthropic.errors import classify_error_event
 from activities.providers.anthropic.results import is_error, shown_result, sources, tool_of_result
 from activities.providers.anthropic.usage import UsageMeter
 from activities.providers.json_text import decode_json
@@ -32,6 +32,7 @@ from activities.providers.protocol import (
     ToolCallStart,
     identifier,
 )
+from activities.providers.transport import UnreadableStream
 
 Block = dict[str, Any]
 
