@@ -15,6 +15,7 @@ from api.auth.callers import CallerCache
 from api.auth.principals import TOKEN_SCHEMES
 from api.body_limit import BodyLimit
 from api.chats.router import router as chats_router
+from api.chats.segments import router as no_chats_router
 from api.errors import install_error_handlers
 from api.health.router import router as health_router
 from api.messages.router import router as messages_router
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     install_error_handlers(app)
     app.include_router(health_router)
     for router in (
+        no_chats_router,  # before the chats, or its words were taken for ids
         chats_router,
         messages_router,
         actions_router,

@@ -1,6 +1,7 @@
 """A stream as server-sent events."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from starlette.responses import Response
@@ -27,16 +28,23 @@ def accepts_events(accept: str | None) -> bool:
 
 
 class EventStream(Response):
-    """The answer to a request for server-sent events."""
+    """The answer to a request for server-sent events.
+
+    Args:
+        along: Entered before the first event, left when the reader has gone.
+    """
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, hub: StreamHub, chat_id: UUID, resume: Position) -> None:
+    def __init__(
+        self, hub: StreamHub, chat_id: UUID, resume: Position, along: AbstractAsyncContextManager[None]
+    ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._hub = hub
         self._chat_id = chat_id
         self._resume = resume
+        self._along = along
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_batch(batch: list[Event]) -> None:
@@ -46,7 +54,7 @@ class EventStream(Response):
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-        async with self._hub.subscribe(self._chat_id, self._resume) as reader:
+        async with self._along, self._hub.subscribe(self._chat_id, self._resume) as reader:
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )

@@ -1,12 +1,12 @@
 """Chats as their owner sees them, and the looking after of those in motion.
 
 What a caller may see is decided here and nowhere else: every query for a person takes the caller, and
-`_seen_by` is the only place that turns one into a condition.
+`seen_by` is the only place that turns one into a condition.
 """
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,7 +25,6 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
-    update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -84,15 +83,6 @@ class NewChat:
     request_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChatFilter:
-    """Which chats to list. `title` is a substring, each of `labels` must match."""
-
-    archived: bool = False
-    title: str | None = None
-    labels: Sequence[tuple[str, str]] = field(default_factory=tuple[tuple[str, str], ...])
-
-
 _STATE_COLUMNS = (
     chats.c.status,
     chats.c.archived,
@@ -109,11 +99,13 @@ _STATE_COLUMNS = (
 )
 
 
-def _seen_by(caller: Caller) -> ColumnElement[bool]:
+def seen_by(caller: Caller) -> ColumnElement[bool]:
+    """The condition that the caller may see a chat."""
     return chats.c.owner_id == caller.user_id
 
 
-def _select_chats() -> Select[*tuple[Any, ...]]:
+def select_chats() -> Select[*tuple[Any, ...]]:
+    """A query of chats, for `record_of` to make records of its rows. It still needs a condition."""
     return (
         select(
             chats.c.id,
@@ -144,7 +136,8 @@ def _select_chats() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _record(row: RowMapping) -> ChatRecord:
+def record_of(row: RowMapping) -> ChatRecord:
+    """A row of `select_chats`, whatever other columns it has."""
     own = {name: row[name] for name in ChatRecord.__dataclass_fields__ if name != "state"}
     return ChatRecord(**own, state=state_of(row))
 
@@ -180,8 +173,8 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
             which = chats.c.id == chat_id
         else:
             which = chats.c.idempotency_key == new.idempotency_key
-        result = await conn.execute(_select_chats().where(_seen_by(caller), which))
-        return _record(result.mappings().one())
+        result = await conn.execute(select_chats().where(seen_by(caller), which))
+        return record_of(result.mappings().one())
 
 
 def _first_messages(chat_id: UUID, caller: Caller, new: NewChat) -> list[dict[str, Any]]:
@@ -211,65 +204,9 @@ def _first_messages(chat_id: UUID, caller: Caller, new: NewChat) -> list[dict[st
 async def find_chat(engine: AsyncEngine, caller: Caller, chat_id: UUID) -> ChatRecord | None:
     """One chat; None if the caller has none with this id."""
     async with reading(engine) as conn:
-        result = await conn.execute(_select_chats().where(_seen_by(caller), chats.c.id == chat_id))
+        result = await conn.execute(select_chats().where(seen_by(caller), chats.c.id == chat_id))
         row = result.mappings().one_or_none()
-    return None if row is None else _record(row)
-
-
-async def list_chats(
-    engine: AsyncEngine,
-    caller: Caller,
-    wanted: ChatFilter,
-    *,
-    after_id: UUID | None,
-    limit: int,
-    offset: int,
-) -> list[ChatRecord] | None:
-    """The caller's chats, last changed first.
-
-    Args:
-        after_id: Resume strictly after this chat of the caller's.
-
-    Returns:
-        The page; None if there is no chat `after_id`.
-    """
-    query = (
-        _select_chats()
-        .where(_seen_by(caller), chats.c.archived.is_(wanted.archived))
-        .order_by(func.nullif(chats.c.pin_order, 0), chats.c.updated_at.desc(), chats.c.id.desc())
-        .limit(limit)
-        .offset(offset)
-    )
-    if wanted.title is not None:
-        query = query.where(chats.c.title.icontains(wanted.title, autoescape=True))
-    for key, value in wanted.labels:
-        query = query.where(chats.c.labels.contains({key: value}))
-    async with reading(engine) as conn:
-        if after_id is not None:
-            found = await conn.execute(
-                select(chats.c.updated_at).where(_seen_by(caller), chats.c.id == after_id)
-            )
-            updated_at = found.scalar_one_or_none()
-            if updated_at is None:
-                return None
-            query = query.where(tuple_(chats.c.updated_at, chats.c.id) < tuple_(updated_at, after_id))
-        result = await conn.execute(query)
-        return [_record(row) for row in result.mappings()]
-
-
-async def edit_metadata(
-    engine: AsyncEngine, caller: Caller, chat_id: UUID, *, title: str | None, labels: dict[str, str] | None
-) -> None:
-    """Change what never decides a transition. A new title leaves `updated_at` alone, so a renamed chat
-    keeps its place in the list."""
-    changes: dict[str, Any] = {}
-    if title is not None:
-        changes["title"] = title
-    if labels is not None:
-        changes |= {"labels": labels, "updated_at": func.now()}
-    if changes:
-        async with reading(engine) as conn:
-            await conn.execute(update(chats).where(_seen_by(caller), chats.c.id == chat_id).values(**changes))
+    return None if row is None else record_of(row)
 
 
 async def read_versions(engine: AsyncEngine, chat_ids: Collection[UUID]) -> dict[UUID, int]:
@@ -298,7 +235,7 @@ async def read_unmoved(
     this is for the sweeper and no person. One that waits for somebody outside may, until its deadline."""
     age = func.make_interval(0, 0, 0, 0, 0, 0, age_seconds)
     query = (
-        _select_chats()
+        select_chats()
         .where(
             or_(
                 chats.c.status.in_([ChatStatus.RUNNING, ChatStatus.INTERRUPTING]),
@@ -315,4 +252,4 @@ async def read_unmoved(
     if after is not None:
         query = query.where(tuple_(chats.c.updated_at, chats.c.id) > tuple_(*after))
     result = await conn.execute(query)
-    return [_record(row) for row in result.mappings()]
+    return [record_of(row) for row in result.mappings()]

@@ -11,6 +11,7 @@ from models.chat_state import ChatState, ChatStatus
 from models.store.actions import answers_fit, place_answers
 from models.store.boundaries import cleared_rows, has_answer, has_content
 from models.store.bundle import Bundle, DraftLostError
+from models.store.edits import staged_changes
 from models.store.reading import transaction
 from models.store.tables import drafts
 from models.turns import Commit, Placement, Receipt, Verdict, Write
@@ -94,6 +95,8 @@ async def _apply(bundle: Bundle, write: Write, command_id: str) -> Receipt:
         bundle.set(last_model_config_id=model)
     _apply_to_context(bundle, write)
     bundle.set(status=write.status, archived=write.archived, last_command_id=command_id)
+    if write.archived != row["archived"]:
+        bundle.set(pin_order=0, **await staged_changes(bundle.conn, bundle.chat_id, command_id))
     if write.action_seconds is not None:
         now: datetime = (await bundle.conn.execute(select(func.now()))).scalar_one()
         bundle.set(requires_action_deadline_at=now + timedelta(seconds=write.action_seconds))

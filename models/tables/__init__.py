@@ -4,7 +4,7 @@ from sqlmodel import SQLModel
 
 from models.tables.accounts import ApiToken, Organization, User
 from models.tables.catalog import CompactionThreshold, ModelConfig
-from models.tables.chats import Chat, Draft, Message, QueuedMessage, Step, ToolResult
+from models.tables.chats import Chat, Draft, Message, QueuedMessage, StagedEdit, Step, ToolResult
 
 metadata = SQLModel.metadata
 
@@ -17,6 +17,7 @@ __all__ = [
     "ModelConfig",
     "Organization",
     "QueuedMessage",
+    "StagedEdit",
     "Step",
     "ToolResult",
     "User",

@@ -1,0 +1,34 @@
+"""Whoever follows the stream of a chat of theirs reads it (spec api.md 6.1)."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from models.store.accounts import Caller
+from models.store.chats import ChatRecord
+from models.store.read_marks import mark_read
+
+log = structlog.get_logger("streams")
+
+
+@asynccontextmanager
+async def read_along(engine: AsyncEngine, caller: Caller, chat: ChatRecord) -> AsyncGenerator[None]:
+    """Mark a chat as read by its owner before and after. Other readers leave no trace."""
+    await _mark(engine, caller, chat)
+    try:
+        yield
+    finally:
+        await _mark(engine, caller, chat)
+
+
+async def _mark(engine: AsyncEngine, caller: Caller, chat: ChatRecord) -> None:
+    if caller.user_id != chat.owner_id:
+        return
+    try:
+        await mark_read(engine, caller, chat.id)
+    except (SQLAlchemyError, OSError) as error:
+        # the next connection moves the mark; the stream itself is worth more
+        log.warning("cannot mark as read", chat_id=str(chat.id), error=str(error))
