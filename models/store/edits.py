@@ -27,18 +27,15 @@ _KEPT = timedelta(days=1)
 @dataclass(frozen=True, slots=True)
 class Edit:
     """New values; None leaves the old one. A new title leaves `updated_at` alone, so a renamed chat keeps
-    its place in the list; labels do not."""
+    its place in the list; new labels do not."""
 
     title: str | None = None
     labels: dict[str, str] | None = None
 
     def columns(self) -> dict[str, Any]:
-        changes: dict[str, Any] = {}
-        if self.title is not None:
-            changes["title"] = self.title
-        if self.labels is not None:
-            changes |= {"labels": self.labels, "updated_at": func.now()}
-        return changes
+        """What to set besides `updated_at`."""
+        changes = {"title": self.title, "labels": self.labels}
+        return {name: value for name, value in changes.items() if value is not None}
 
 
 async def edit_chat(

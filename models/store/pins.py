@@ -59,7 +59,8 @@ async def _pinned(conn: AsyncConnection, owner_id: UUID) -> Sequence[UUID]:
 
 
 async def _number(conn: AsyncConnection, owner_id: UUID, order: Sequence[UUID]) -> None:
-    places = func.unnest(literal(list(order), ARRAY(Uuid))).table_valued("id", with_ordinality="place")
+    array = literal(list(order), ARRAY(Uuid))
+    places = func.unnest(array).table_valued("id", with_ordinality="place").render_derived()
     await conn.execute(
         update(chats)
         .where(
