@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.store.accounts import Caller
+from models.permissions import Access
 from models.store.chats import ChatRecord
 from models.store.read_marks import mark_read
 
@@ -15,20 +15,20 @@ log = structlog.get_logger("streams")
 
 
 @asynccontextmanager
-async def read_along(engine: AsyncEngine, caller: Caller, chat: ChatRecord) -> AsyncGenerator[None]:
+async def read_along(engine: AsyncEngine, chat: ChatRecord) -> AsyncGenerator[None]:
     """Mark a chat as read by its owner before and after. Other readers leave no trace."""
-    await _mark(engine, caller, chat)
+    await _mark(engine, chat)
     try:
         yield
     finally:
-        await _mark(engine, caller, chat)
+        await _mark(engine, chat)
 
 
-async def _mark(engine: AsyncEngine, caller: Caller, chat: ChatRecord) -> None:
-    if caller.user_id != chat.owner_id:
+async def _mark(engine: AsyncEngine, chat: ChatRecord) -> None:
+    if chat.access is not Access.OWNER:
         return
     try:
-        await mark_read(engine, caller, chat.id)
+        await mark_read(engine, chat.owner_id, chat.id)
     except (SQLAlchemyError, OSError) as error:
         # the next connection moves the mark; the stream itself is worth more
         log.warning("cannot mark as read", chat_id=str(chat.id), error=str(error))

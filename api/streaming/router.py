@@ -1,22 +1,19 @@
 """The stream routes (spec api.md 6.1)."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, WebSocket
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.auth.principals import CurrentCaller, authenticate
-from api.chats.router import CurrentChat
-from api.errors import ApiError, invalid, not_found
+from api.chats.access import CurrentChat, find_streamed_chat
+from api.errors import ApiError, invalid
 from api.schemas import errors
 from api.services import services_of
 from api.streaming.events import Position
 from api.streaming.reading_along import read_along
 from api.streaming.sse import MEDIA_TYPE, EventStream, accepts_events
 from api.streaming.websocket import stream_to
-from models.store import chats
 
 router = APIRouter(tags=["streams"])
 
@@ -52,7 +49,6 @@ every part exactly once. `after_id` leaves out messages up to that id.
 async def stream_events(
     request: Request,
     chat: CurrentChat,
-    caller: CurrentCaller,
     after_id: Annotated[str | None, Query(description="Leave out messages up to this id.")] = None,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
@@ -66,23 +62,15 @@ async def stream_events(
         except ValueError:
             raise invalid(("Last-Event-ID", "Must be the id of an event of this stream.")) from None
     services = services_of(request)
-    return EventStream(services.streams, chat.id, resume, read_along(services.engine, caller, chat))
+    return EventStream(services.streams, chat.id, resume, read_along(services.engine, chat))
 
 
 @router.websocket("/chats/{chat}/stream")
 async def stream_frames(websocket: WebSocket, chat: str, after_id: str | None = None) -> None:
-    caller = await authenticate(websocket)
-    services = services_of(websocket)
-    try:
-        chat_id = UUID(chat)
-    except ValueError:
-        raise invalid(("chat", "Must be a UUID.")) from None
-    found = await chats.find_chat(services.engine, caller, chat_id)
-    if found is None:
-        raise not_found("chat")
-    resume = _after(after_id)
-    async with read_along(services.engine, caller, found):
-        await stream_to(websocket, services.streams, chat_id, resume)
+    record = await find_streamed_chat(websocket, chat)
+    services, resume = services_of(websocket), _after(after_id)
+    async with read_along(services.engine, record):
+        await stream_to(websocket, services.streams, record.id, resume)
 
 
 def _after(after_id: str | None) -> Position:

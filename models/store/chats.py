@@ -1,7 +1,6 @@
-"""Chats as their owner sees them, and the looking after of those in motion.
+"""Chats as people see them, and the looking after of those in motion.
 
-What a caller may see is decided here and nowhere else: every query for a person takes the caller, and
-`seen_by` is the only place that turns one into a condition.
+Every query for a person takes the caller; what they may see is decided by `models.store.scoping`.
 """
 
 from collections.abc import AsyncGenerator, Collection, Sequence
@@ -13,7 +12,6 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     ARRAY,
-    ColumnElement,
     RowMapping,
     Select,
     Uuid,
@@ -22,6 +20,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    null,
     or_,
     select,
     tuple_,
@@ -32,9 +31,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from models.chat_state import ChatState, ChatStatus
 from models.chat_tools import ChatTools
 from models.parts import CONTENT_VERSION
+from models.permissions import Access
 from models.store.accounts import Caller
 from models.store.bundle import state_of
 from models.store.reading import reading, transaction
+from models.store.scoping import access_to_chat, is_shared, readable
 from models.store.tables import chats, messages, model_configs, users
 
 _SWEEP_LOCK = 0x50455253
@@ -42,7 +43,13 @@ _SWEEP_LOCK = 0x50455253
 
 @dataclass(frozen=True, slots=True)
 class ChatRecord:
-    """A chat with the names of what it refers to. `model_enabled`: its last model may still be used."""
+    """A chat with the names of what it refers to.
+
+    Attributes:
+        model_enabled: Its last model may still be used.
+        shared: Its family is shared with somebody.
+        access: What the caller it was read for is to it; None: it was read for nobody.
+    """
 
     id: UUID
     organization_id: UUID
@@ -65,6 +72,8 @@ class ChatRecord:
     created_at: datetime
     updated_at: datetime
     request_hash: str | None
+    shared: bool
+    access: Access | None
     state: ChatState
 
 
@@ -72,6 +81,7 @@ class ChatRecord:
 class NewChat:
     """A chat about to be made. `content` is the first message, in stored form."""
 
+    organization_id: UUID
     content: list[dict[str, Any]]
     model_config_id: UUID
     title: str
@@ -99,13 +109,10 @@ _STATE_COLUMNS = (
 )
 
 
-def seen_by(caller: Caller) -> ColumnElement[bool]:
-    """The condition that the caller may see a chat."""
-    return chats.c.owner_id == caller.user_id
-
-
-def select_chats() -> Select[*tuple[Any, ...]]:
-    """A query of chats, for `record_of` to make records of its rows. It still needs a condition."""
+def select_chats(caller: Caller | None = None) -> Select[*tuple[Any, ...]]:
+    """A query of chats as a caller sees them, for `record_of` to make records of its rows. It still needs a
+    condition."""
+    access = null() if caller is None else access_to_chat(caller.user_id)
     return (
         select(
             chats.c.id,
@@ -129,6 +136,8 @@ def select_chats() -> Select[*tuple[Any, ...]]:
             chats.c.created_at,
             chats.c.updated_at,
             chats.c.request_hash,
+            is_shared().label("shared"),
+            access.label("access"),
             *_STATE_COLUMNS,
         )
         .join(users, users.c.id == chats.c.owner_id)
@@ -138,8 +147,9 @@ def select_chats() -> Select[*tuple[Any, ...]]:
 
 def record_of(row: RowMapping) -> ChatRecord:
     """A row of `select_chats`, whatever other columns it has."""
-    own = {name: row[name] for name in ChatRecord.__dataclass_fields__ if name != "state"}
-    return ChatRecord(**own, state=state_of(row))
+    own = {name: row[name] for name in ChatRecord.__dataclass_fields__ if name not in ("access", "state")}
+    access = None if row["access"] is None else Access(row["access"])
+    return ChatRecord(**own, access=access, state=state_of(row))
 
 
 async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> ChatRecord:
@@ -152,7 +162,7 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
             upsert(chats)
             .values(
                 id=uuid4(),
-                organization_id=caller.organization_id,
+                organization_id=new.organization_id,
                 owner_id=caller.user_id,
                 status=ChatStatus.RUNNING,
                 history_version=1,
@@ -173,7 +183,7 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
             which = chats.c.id == chat_id
         else:
             which = chats.c.idempotency_key == new.idempotency_key
-        result = await conn.execute(select_chats().where(seen_by(caller), which))
+        result = await conn.execute(select_chats(caller).where(chats.c.owner_id == caller.user_id, which))
         return record_of(result.mappings().one())
 
 
@@ -202,9 +212,11 @@ def _first_messages(chat_id: UUID, caller: Caller, new: NewChat) -> list[dict[st
 
 
 async def find_chat(engine: AsyncEngine, caller: Caller, chat_id: UUID) -> ChatRecord | None:
-    """One chat; None if the caller has none with this id."""
+    """One chat; None if the caller may read none with this id."""
     async with reading(engine) as conn:
-        result = await conn.execute(select_chats().where(seen_by(caller), chats.c.id == chat_id))
+        result = await conn.execute(
+            select_chats(caller).where(readable(caller.user_id), chats.c.id == chat_id)
+        )
         row = result.mappings().one_or_none()
     return None if row is None else record_of(row)
 

@@ -6,8 +6,9 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.store.accounts import Caller
-from models.store.chats import ChatRecord, seen_by
+from models.store.chats import ChatRecord
 from models.store.reading import reading
+from models.store.scoping import readable
 from models.store.tables import chats, messages, steps
 from models.turns import StepEnd
 
@@ -43,7 +44,7 @@ async def read_cost(engine: AsyncEngine, caller: Caller, chat: ChatRecord) -> Co
         .join(chats, chats.c.id == messages.c.chat_id)
         .outerjoin(steps, committed)
         .where(
-            seen_by(caller),
+            readable(caller.user_id),
             chats.c.owner_id == chat.owner_id,
             or_(chats.c.id == root, chats.c.root_chat_id == root),
             func.num_nonnulls(messages.c.usage, messages.c.cost_micros, steps.c.chat_id) > 0,

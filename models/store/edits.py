@@ -15,9 +15,10 @@ from sqlalchemy import delete, func, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.store.accounts import Caller
-from models.store.chats import ChatRecord, seen_by
+from models.store.chats import ChatRecord
 from models.store.pins import place_pin
 from models.store.reading import reading, transaction
+from models.store.scoping import updatable
 from models.store.tables import chats, staged_edits
 
 _KEPT = timedelta(days=1)
@@ -45,7 +46,7 @@ async def edit_chat(
     changes = edit.columns()
     if edit.labels is not None:
         changes["updated_at"] = func.now()
-    statement = update(chats).where(seen_by(caller), chats.c.id == chat.id).values(**changes)
+    statement = update(chats).where(updatable(caller.user_id), chats.c.id == chat.id).values(**changes)
     if pin_order is not None:
         async with transaction(engine) as conn:
             await place_pin(conn, chat.owner_id, chat.id, pin_order)

@@ -32,9 +32,10 @@ from sqlalchemy.dialects.postgresql import REGCONFIG
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.store.accounts import Caller
-from models.store.chats import ChatRecord, record_of, seen_by, select_chats
+from models.store.chats import ChatRecord, record_of, select_chats
 from models.store.messages import ANSWERS
 from models.store.reading import reading
+from models.store.scoping import created_by, readable, shared_with
 from models.store.tables import chats, messages
 from models.tables.searching import SEARCHED, WORDS
 
@@ -107,7 +108,7 @@ async def list_chats(
         The page; None if there is no chat `after_id`.
     """
     query = (
-        select_chats()
+        select_chats(caller)
         .add_columns(_HAS_UNREAD.label("has_unread"))
         .where(chats.c.parent_chat_id.is_(None), *_conditions(caller, wanted))
         .order_by(*_ORDER)
@@ -138,10 +139,10 @@ async def _children(
     if not roots:
         return found
     query = (
-        select_chats()
+        select_chats(caller)
         .add_columns(_HAS_UNREAD.label("has_unread"))
         .where(
-            seen_by(caller),
+            readable(caller.user_id),
             chats.c.root_chat_id == any_(literal(list(roots), ARRAY(Uuid))),
             chats.c.archived.is_(archived),
         )
@@ -167,12 +168,8 @@ def _conditions(caller: Caller, wanted: ChatFilter) -> list[ColumnElement[bool]]
 
 
 def _from(caller: Caller, sources: frozenset[Source]) -> ColumnElement[bool]:
-    mine = chats.c.owner_id == caller.user_id
-    if Source.SHARED_WITH_ME not in sources:
-        return and_(seen_by(caller), mine)
-    if Source.CREATED_BY_ME not in sources:
-        return and_(seen_by(caller), ~mine)
-    return seen_by(caller)
+    found = {Source.CREATED_BY_ME: created_by, Source.SHARED_WITH_ME: shared_with}
+    return or_(*(found[source](caller.user_id) for source in sorted(sources)))
 
 
 def _with_words(whose: ColumnElement[bool], words: str) -> CompoundSelect[UUID]:
@@ -190,7 +187,7 @@ def _with_words(whose: ColumnElement[bool], words: str) -> CompoundSelect[UUID]:
 async def _behind(conn: AsyncConnection, caller: Caller, after_id: UUID) -> ColumnElement[bool] | None:
     """The condition of standing behind a chat in the list; None if the caller cannot see it."""
     found = await conn.execute(
-        select(chats.c.pin_order, chats.c.updated_at).where(seen_by(caller), chats.c.id == after_id)
+        select(chats.c.pin_order, chats.c.updated_at).where(readable(caller.user_id), chats.c.id == after_id)
     )
     row = found.one_or_none()
     if row is None:

@@ -5,14 +5,13 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.store.accounts import Caller
 from models.store.messages import ANSWERS
 from models.store.reading import reading
 from models.store.tables import chats, messages
 
 
-async def mark_read(engine: AsyncEngine, caller: Caller, chat_id: UUID) -> None:
-    """Move the read cursor to the newest answer, if the caller owns the chat and has not read that yet.
+async def mark_read(engine: AsyncEngine, owner_id: UUID, chat_id: UUID) -> None:
+    """Move the read cursor to the newest answer, if the owner has not read that yet.
     The chat's place in lists stays."""
     newest = (
         select(messages.c.id)
@@ -26,7 +25,7 @@ async def mark_read(engine: AsyncEngine, caller: Caller, chat_id: UUID) -> None:
             update(chats)
             .where(
                 chats.c.id == chat_id,
-                chats.c.owner_id == caller.user_id,
+                chats.c.owner_id == owner_id,
                 func.coalesce(chats.c.last_read_message_id, 0) < newest.c.id,
             )
             .values(last_read_message_id=newest.c.id)

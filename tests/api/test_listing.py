@@ -9,6 +9,8 @@ from sqlalchemy import event
 from api.schemas import Chat
 from tests.api.conftest import Door
 from tests.api.histories import LONG_AGO, add_child, archive, change, changed_at, listed, say, titles
+from tests.api.people import share
+from tests.api.served import text
 
 
 async def test_pinned_chats_come_first_and_the_cursor_crosses_the_border(door: Door):
@@ -180,6 +182,26 @@ async def test_keeping_the_words_findable_changes_no_version(door: Door):
     await say(door, chat, "needle", revision=1)
     assert await titles(door, q="search:needle") == ["versions"]
     assert (await door.owner.http.get(f"/chats/{chat['id']}")).json() == before
+
+
+async def test_shared_chats_are_listed_for_those_who_ask(door: Door):
+    root = await door.create("theirs")
+    await add_child(door, root, title="child")
+    await door.create("private")
+    mine = {"organization_id": str(door.organization), "content": text("mine")}
+    await door.other.http.post("/chats", json=mine)
+    await share(door.engine, root["id"], door.other.caller.user_id)
+    for q, expected in [
+        ("", ["mine"]),
+        ("source:shared_with_me", ["theirs"]),
+        ("source:created_by_me,shared_with_me", ["mine", "theirs"]),
+        ("source:shared_with_me search:theirs", ["theirs"]),
+        ("search:theirs", []),
+    ]:
+        found = (await door.other.http.get("/chats", params={"q": q})).json()
+        assert sorted(chat["title"] for chat in found) == expected, q
+    (shown,) = (await door.other.http.get("/chats", params={"q": "source:shared_with_me"})).json()
+    assert ([child["title"] for child in shown["children"]], shown["shared"]) == (["child"], True)
 
 
 async def test_the_number_of_statements_does_not_grow_with_the_list(door: Door):

@@ -187,6 +187,14 @@ class Caller:
     async def interrupt(self, chat: str) -> httpx2.Response:
         return await self.http.post(f"{self.url}/{chat}/interrupt")
 
+    async def insist_on_interrupt(self, chat: str) -> httpx2.Response:
+        """Interrupt, and again under the same key while there is no worker to take it."""
+        key = {"Idempotency-Key": str(uuid4())}
+        while True:
+            answer = await self.http.post(f"{self.url}/{chat}/interrupt", headers=key)
+            if answer.status_code != 503:
+                return answer
+
     def read(self, chat: str) -> Reader:
         reader = Reader(f"{self.url}/{chat}/stream", self.headers)
         self._readers.append(reader)

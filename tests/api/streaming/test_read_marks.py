@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import literal_column, select
+from sqlalchemy import text
 
 from models.store.read_marks import mark_read
-from models.store.tables import chats
 from tests.api.conftest import Door
 from tests.api.histories import change, listed, say
+from tests.api.people import everybody, share
 from tests.api.served import Body
 from tests.api.streaming.readers import frames, sse
 from tests.durable.rows import until
@@ -50,10 +50,16 @@ async def test_the_owners_stream_reads_on_connect_and_on_disconnect(door: Door, 
     await until(lambda: is_read(door))
 
 
-async def test_a_reader_who_is_not_the_owner_moves_nothing(door: Door):
+@pytest.mark.parametrize("whom", ["reader", "org-admin", "site-owner", "auditor"])
+async def test_whoever_reads_along_without_owning_the_chat_moves_nothing(door: Door, whom: str):
     chat = await door.create()
     await say(door, chat, "first")
-    await mark_read(door.engine, door.other.caller, UUID(chat["id"]))
+    async with everybody(door) as people:
+        await share(door.engine, chat["id"], people.id("reader"))
+        async with sse(door, chat, who=people.by_name[whom]) as reader:
+            await reader.until("status")
+            assert (await listed(door))[0]["has_unread"]
+        assert people.id(whom) != door.owner.caller.user_id
     assert (await listed(door))[0]["has_unread"]
 
 
@@ -63,19 +69,18 @@ async def test_marking_again_writes_nothing_and_never_goes_back(door: Door):
 
     async def row() -> Any:
         async with door.engine.connect() as conn:
-            written_by = literal_column("xmin::text")
-            query = select(chats.c.last_read_message_id, written_by).where(chats.c.id == chat_id)
-            return tuple((await conn.execute(query)).one())
+            query = text("SELECT last_read_message_id, xmin FROM chats WHERE id = :chat")
+            return tuple((await conn.execute(query, {"chat": chat_id})).one())
 
     unread = await row()
-    await mark_read(door.engine, door.owner.caller, chat_id)
+    await mark_read(door.engine, door.owner.caller.user_id, chat_id)
     assert await row() == unread, "there is no answer yet"
     answer = await say(door, chat, "first")
-    await mark_read(door.engine, door.owner.caller, chat_id)
+    await mark_read(door.engine, door.owner.caller.user_id, chat_id)
     read = await row()
     assert read[0] == answer
-    await mark_read(door.engine, door.owner.caller, chat_id)
+    await mark_read(door.engine, door.owner.caller.user_id, chat_id)
     assert await row() == read
     await change(door, chat, last_read_message_id=answer + 1)
-    await mark_read(door.engine, door.owner.caller, chat_id)
+    await mark_read(door.engine, door.owner.caller.user_id, chat_id)
     assert (await row())[0] == answer + 1
