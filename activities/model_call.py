@@ -19,6 +19,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities import metrics
+from activities.announcing import hints_of_step
 from activities.answer import AnswerBuilder, shown_as
 from activities.context_limit import context_limit
 from activities.heartbeat import beating
@@ -41,6 +42,7 @@ from activities.tools.registry import ToolRegistry
 from models.chat_state import turn_is_over
 from models.compaction import is_due
 from models.failures import Failure, FailureKind, RetryLimits
+from models.hints import Hint
 from models.store import steps
 from models.store.steps import Answer, Begun, RetryLater
 from models.store.transcripts import read_transcript
@@ -78,6 +80,8 @@ class ModelCalls:
         async with beating(), self.stops.watch(call.chat_id, call.turn) as stop:
             begun = await steps.begin_attempt(self.engine, call)
             if isinstance(begun, StepOutcome):
+                # whoever committed it may have died before it could tell
+                self.live.wake(call.chat_id, begun.state.snapshot_version, _hints(call, begun))
                 return begun
             structlog.contextvars.bind_contextvars(
                 chat_id=str(call.chat_id),
@@ -137,7 +141,7 @@ class ModelCalls:
                 metrics.STEPS.labels(begun.model.provider, begun.model.model).inc()
         if outcome.end is not StepEnd.SUPERSEDED and turn_is_over(outcome.state):
             metrics.turn_over(begun.model.provider, begun.model.model, begun.turn_started_at, outcome.end)
-        self.live.wake_committed(call.chat_id, outcome.state.snapshot_version)
+        self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
         return outcome
 
     async def _commit(self, call: ModelCall, ending: "_Ending") -> StepOutcome:
@@ -219,6 +223,10 @@ class ModelCalls:
         metrics.STREAM_RETRIES.labels(begun.model.provider, begun.model.model, failure.kind).inc()
         self.live.wake_committed(call.chat_id, noted.state.snapshot_version)
         raise _try_again(failure, noted)
+
+
+def _hints(call: ModelCall, outcome: StepOutcome) -> tuple[Hint, ...]:
+    return () if outcome.end is StepEnd.SUPERSEDED else hints_of_step(call.chat_id, outcome.state)
 
 
 def _refuse_emptiness(finish: Finish, provider: str) -> None:

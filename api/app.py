@@ -11,16 +11,24 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from api.actions.router import router as actions_router
+from api.audit.router import router as audit_router
 from api.auth.callers import CallerCache
 from api.auth.principals import TOKEN_SCHEMES
+from api.auth.uses import TokenUses
 from api.body_limit import BodyLimit
+from api.chats.acl import router as acl_router
 from api.chats.router import router as chats_router
 from api.chats.segments import router as no_chats_router
 from api.errors import install_error_handlers
 from api.health.router import router as health_router
+from api.inbox.frames import inbox_events
+from api.inbox.router import router as inbox_router
 from api.messages.router import router as messages_router
 from api.middleware import RequestContext
 from api.openapi import describe_truthfully
+from api.organizations.groups import router as groups_router
+from api.organizations.members import router as members_router
+from api.organizations.router import router as organizations_router
 from api.preferences.router import router as preferences_router
 from api.services import Services
 from api.streaming.hub import StreamHub
@@ -29,7 +37,13 @@ from api.streaming.tail import Tail
 from api.sweeper import Sweeper
 from api.temporal_gateway import TemporalGateway
 from api.users.router import router as users_router
+from api.users.tokens import router as tokens_router
+from api.watching.chats import chat_list_events
+from api.watching.hub import ListHub
+from api.watching.router import router as watching_router
+from models.hints import chat_list_key, inbox_key
 from runtime.database import open_engine
+from runtime.hints import HintWriter
 from runtime.redis import open_redis
 from runtime.settings import Settings
 from runtime.temporal import connect_temporal
@@ -58,13 +72,22 @@ def create_app(settings: Settings) -> FastAPI:
     install_error_handlers(app)
     app.include_router(health_router)
     for router in (
-        no_chats_router,  # before the chats, or its words were taken for ids
+        # before the chats, or their words were taken for ids
+        no_chats_router,
+        watching_router,
         chats_router,
         messages_router,
         actions_router,
         streams_router,
+        acl_router,
         users_router,
+        tokens_router,
+        organizations_router,
+        members_router,
+        groups_router,
+        audit_router,
         preferences_router,
+        inbox_router,
     ):
         app.include_router(router, prefix="/api/v2", dependencies=TOKEN_SCHEMES)
         app.include_router(router, prefix="/api/experimental", include_in_schema=False)
@@ -76,7 +99,8 @@ def end_streams(app: FastAPI) -> None:
     """Tell all readers to go; without this an open stream would hold up a graceful shutdown."""
     services = cast("Services | None", getattr(app.state, "services", None))
     if services is not None:
-        services.streams.close()
+        for hub in (services.streams, services.chat_lists, services.inboxes):
+            hub.close()
 
 
 @contextlib.asynccontextmanager
@@ -91,23 +115,30 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         events_per_run=settings.events_per_run,
         action_seconds=settings.action_timeout_seconds,
     )
-    hub = StreamHub(
-        engine, Tail(settings.redis_url, redis), poll_interval_seconds=settings.poll_interval_seconds
-    )
+    tail = Tail(settings.redis_url, redis)
+    hub = StreamHub(engine, tail, poll_interval_seconds=settings.poll_interval_seconds)
+    chat_lists = ListHub(tail, chat_list_key, chat_list_events(engine))
+    inboxes = ListHub(tail, inbox_key, inbox_events(engine, labels=settings.turn_labels))
+    hints = HintWriter(redis)
     sweeper = Sweeper(
         engine,
         gateway,
         interval_seconds=settings.sweep_interval_seconds,
         age_seconds=settings.sweep_age_seconds,
     )
-    tasks = [asyncio.create_task(_for_ever(hub.run)), asyncio.create_task(_for_ever(sweeper.run))]
+    uses = TokenUses(engine)
+    tasks = [asyncio.create_task(_for_ever(run)) for run in (hub.run, sweeper.run, uses.run)]
     try:
-        yield Services(engine, redis, gateway, hub, CallerCache(engine))
+        yield Services(
+            settings, engine, redis, gateway, hub, CallerCache(engine, uses), chat_lists, inboxes, hints
+        )
     finally:
-        hub.close()
+        for streams in (hub, chat_lists, inboxes):
+            streams.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await hints.drain()
         await redis.aclose()
         await engine.dispose()
 

@@ -10,15 +10,22 @@ from starlette.requests import HTTPConnection
 from api.auth.callers import CallerCache
 from api.streaming.hub import StreamHub
 from api.temporal_gateway import TemporalGateway
+from api.watching.hub import ListHub
+from runtime.hints import HintWriter
+from runtime.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
+    settings: Settings
     engine: AsyncEngine
     redis: Redis
     gateway: TemporalGateway
     streams: StreamHub
     callers: CallerCache
+    chat_lists: ListHub
+    inboxes: ListHub
+    hints: HintWriter
 
 
 def services_of(connection: HTTPConnection) -> Services:

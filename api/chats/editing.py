@@ -9,6 +9,7 @@ from api.errors import invalid
 from api.features import refuse_unavailable
 from api.requests import without_nul
 from api.services import Services
+from models.hints import Hint, HintKind
 from models.store.accounts import Caller
 from models.store.chats import ChatRecord
 from models.store.edits import Edit, edit_chat, stage_edit
@@ -30,12 +31,18 @@ async def apply_edit(services: Services, caller: Caller, chat: ChatRecord, body:
     _check_pin(chat, body)
     if body.archived is None:
         await edit_chat(services.engine, caller, chat, edit, body.pin_order)
-        return
+    else:
+        await _edit_and_archive(services, chat, edit, archived=body.archived)
+    if edit.title is not None:
+        services.hints.send(Hint(chat.owner_id, chat.id, HintKind.TITLE_CHANGE))
+
+
+async def _edit_and_archive(services: Services, chat: ChatRecord, edit: Edit, *, archived: bool) -> None:
     command_id = f"set-archived:{uuid4()}"
     if edit.columns():
         await stage_edit(services.engine, chat.id, edit, command_id=command_id)
     await run_command(
-        services.gateway, chat, "set_archived", SetArchived(archived=body.archived), update_id=command_id
+        services.gateway, chat, "set_archived", SetArchived(archived=archived), update_id=command_id
     )
     if chat.pin_order:
         # archiving has unpinned it; should we die before this, the owner's next pin closes the gap

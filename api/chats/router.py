@@ -33,6 +33,7 @@ from api.requests import (
 from api.schemas import Chat, errors
 from api.services import Services, services_of
 from api.temporal_gateway import Command, Unavailable
+from models.hints import Hint, HintKind
 from models.permissions import Permission
 from models.store import chats, listing
 from models.store.accounts import Caller
@@ -61,6 +62,7 @@ async def create_chat(
     chat = await chats.create_chat(services.engine, caller, new)
     if chat.request_hash != new.request_hash:
         raise key_reused()
+    services.hints.send(Hint(chat.owner_id, chat.id, HintKind.CREATED))
     try:
         await services.gateway.start_chat(chat)
     except Unavailable as error:

@@ -1,12 +1,13 @@
 """Whoever follows the stream of a chat of theirs reads it (spec api.md 6.1)."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.streaming.subscription import Subscription
 from models.permissions import Access
 from models.store.chats import ChatRecord
 from models.store.read_marks import mark_read
@@ -15,11 +16,15 @@ log = structlog.get_logger("streams")
 
 
 @asynccontextmanager
-async def read_along(engine: AsyncEngine, chat: ChatRecord) -> AsyncGenerator[None]:
-    """Mark a chat as read by its owner before and after. Other readers leave no trace."""
+async def read_along(
+    engine: AsyncEngine, chat: ChatRecord, subscribing: AbstractAsyncContextManager[Subscription]
+) -> AsyncGenerator[Subscription]:
+    """A subscription to a chat, which is marked as read by its owner before and after. Other readers leave no
+    trace."""
     await _mark(engine, chat)
     try:
-        yield
+        async with subscribing as reader:
+            yield reader
     finally:
         await _mark(engine, chat)
 

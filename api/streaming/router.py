@@ -62,15 +62,15 @@ async def stream_events(
         except ValueError:
             raise invalid(("Last-Event-ID", "Must be the id of an event of this stream.")) from None
     services = services_of(request)
-    return EventStream(services.streams, chat.id, resume, read_along(services.engine, chat))
+    return EventStream(read_along(services.engine, chat, services.streams.subscribe(chat.id, resume)))
 
 
 @router.websocket("/chats/{chat}/stream")
 async def stream_frames(websocket: WebSocket, chat: str, after_id: str | None = None) -> None:
     record = await find_streamed_chat(websocket, chat)
-    services, resume = services_of(websocket), _after(after_id)
-    async with read_along(services.engine, record):
-        await stream_to(websocket, services.streams, record.id, resume)
+    services = services_of(websocket)
+    subscribing = services.streams.subscribe(record.id, _after(after_id))
+    await stream_to(websocket, read_along(services.engine, record, subscribing))
 
 
 def _after(after_id: str | None) -> Position:

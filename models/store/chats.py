@@ -221,6 +221,19 @@ async def find_chat(engine: AsyncEngine, caller: Caller, chat_id: UUID) -> ChatR
     return None if row is None else record_of(row)
 
 
+async def read_owned(
+    engine: AsyncEngine, owner_id: UUID, chat_ids: Collection[UUID]
+) -> dict[UUID, ChatRecord]:
+    """Those of these chats that belong to this owner."""
+    async with reading(engine) as conn:
+        result = await conn.execute(
+            select_chats().where(
+                chats.c.owner_id == owner_id, chats.c.id == any_(literal(list(chat_ids), ARRAY(Uuid)))
+            )
+        )
+        return {row["id"]: record_of(row) for row in result.mappings()}
+
+
 async def read_versions(engine: AsyncEngine, chat_ids: Collection[UUID]) -> dict[UUID, int]:
     """Snapshot versions of these chats."""
     async with reading(engine) as conn:

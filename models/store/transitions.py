@@ -94,9 +94,10 @@ async def _apply(bundle: Bundle, write: Write, command_id: str) -> Receipt:
         bundle.enter_user_message(row["draft_content"], row["draft_created_by"], model, turn=write.turn)
         bundle.set(last_model_config_id=model)
     _apply_to_context(bundle, write)
+    if write.finishes_turn:
+        bundle.notify_finished()
     bundle.set(status=write.status, archived=write.archived, last_command_id=command_id)
-    if write.archived != row["archived"]:
-        bundle.set(pin_order=0, **await staged_changes(bundle.conn, bundle.chat_id, command_id))
+    await _apply_along_with_archiving(bundle, write, command_id)
     if write.action_seconds is not None:
         now: datetime = (await bundle.conn.execute(select(func.now()))).scalar_one()
         bundle.set(requires_action_deadline_at=now + timedelta(seconds=write.action_seconds))
@@ -111,6 +112,11 @@ async def _apply(bundle: Bundle, write: Write, command_id: str) -> Receipt:
     if write.draft is not None:
         await _deliver(bundle.conn, write.draft, receipt)
     return receipt
+
+
+async def _apply_along_with_archiving(bundle: Bundle, write: Write, command_id: str) -> None:
+    if write.archived != bundle.row["archived"]:
+        bundle.set(pin_order=0, **await staged_changes(bundle.conn, bundle.chat_id, command_id))
 
 
 def _apply_to_context(bundle: Bundle, write: Write) -> None:

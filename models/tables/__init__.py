@@ -14,6 +14,7 @@ from models.tables.accounts import (
 from models.tables.audit import AuditRecord
 from models.tables.catalog import CompactionThreshold, ModelConfig
 from models.tables.chats import Chat, Draft, Message, QueuedMessage, StagedEdit, Step, ToolResult
+from models.tables.inbox import InboxNotification
 from models.tables.sharing import ChatGroupReader, ChatUserReader
 
 metadata = SQLModel.metadata
@@ -26,6 +27,7 @@ __all__ = [
     "ChatUserReader",
     "CompactionThreshold",
     "Draft",
+    "InboxNotification",
     "Group",
     "GroupMember",
     "Membership",
