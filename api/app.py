@@ -20,6 +20,11 @@ from api.chats.acl import router as acl_router
 from api.chats.router import router as chats_router
 from api.chats.segments import router as no_chats_router
 from api.errors import install_error_handlers
+from api.files.keeper import FileKeeper
+from api.files.links import FileLinks
+from api.files.router import MAX_FILE_BYTES
+from api.files.router import public_router as signed_files_router
+from api.files.router import router as files_router
 from api.health.router import router as health_router
 from api.inbox.frames import inbox_events
 from api.inbox.router import router as inbox_router
@@ -42,6 +47,7 @@ from api.watching.chats import chat_list_events
 from api.watching.hub import ListHub
 from api.watching.router import router as watching_router
 from models.hints import chat_list_key, inbox_key
+from runtime.blobs import open_blobs
 from runtime.database import open_engine
 from runtime.hints import HintWriter
 from runtime.redis import open_redis
@@ -49,6 +55,10 @@ from runtime.settings import Settings
 from runtime.temporal import connect_temporal
 
 MAX_BODY_BYTES = 256 * 1024
+_MAX_UPLOADS = 32
+
+_VERSIONS = ("/api/v2", "/api/experimental")
+_LARGER_BODIES = {f"{version}/chats/files": MAX_FILE_BYTES for version in _VERSIONS}
 
 log = structlog.get_logger("api")
 
@@ -67,13 +77,19 @@ def create_app(settings: Settings) -> FastAPI:
         version=_version(),
         description="Agent chats that do not die: durable, resumable, streamed.",
         lifespan=lifespan,
-        middleware=[Middleware(RequestContext), Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)],
+        middleware=[
+            Middleware(RequestContext),
+            Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, larger=_LARGER_BODIES),
+        ],
     )
     install_error_handlers(app)
     app.include_router(health_router)
+    app.include_router(signed_files_router, prefix="/api/v2")
+    app.include_router(signed_files_router, prefix="/api/experimental", include_in_schema=False)
     for router in (
         # before the chats, or their words were taken for ids
         no_chats_router,
+        files_router,
         watching_router,
         chats_router,
         messages_router,
@@ -107,6 +123,7 @@ def end_streams(app: FastAPI) -> None:
 async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     engine = open_engine(settings.database_url, settings.database_pool_size)
     redis = open_redis(settings.redis_url)
+    blobs = open_blobs(settings.blobs_url, engine)
     gateway = TemporalGateway(
         await connect_temporal(lazy=True),
         task_queue=settings.task_queue,
@@ -127,10 +144,22 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         age_seconds=settings.sweep_age_seconds,
     )
     uses = TokenUses(engine)
-    tasks = [asyncio.create_task(_for_ever(run)) for run in (hub.run, sweeper.run, uses.run)]
+    keeper = FileKeeper(engine, blobs, unused_days=settings.unused_file_days)
+    tasks = [asyncio.create_task(_for_ever(run)) for run in (hub.run, sweeper.run, uses.run, keeper.run)]
     try:
         yield Services(
-            settings, engine, redis, gateway, hub, CallerCache(engine, uses), chat_lists, inboxes, hints
+            settings,
+            engine,
+            redis,
+            gateway,
+            hub,
+            CallerCache(engine, uses),
+            chat_lists,
+            inboxes,
+            hints,
+            blobs,
+            FileLinks(engine),
+            asyncio.Semaphore(_MAX_UPLOADS),
         )
     finally:
         for streams in (hub, chat_lists, inboxes):

@@ -8,6 +8,7 @@ import orjson
 
 from models.parts import public_parts
 from models.store.chats import ChatRecord
+from models.store.files import FileRecord
 from models.store.listing import ListedChat
 from models.store.messages import MessageRecord, QueuedRecord
 from models.store.views import PendingCall
@@ -66,6 +67,19 @@ def _no_diff(chat_id: UUID) -> dict[str, Any]:
         "additions": 0,
         "deletions": 0,
         "changed_files": 0,
+    }
+
+
+def file_payload(file: FileRecord) -> dict[str, Any]:
+    """A `ChatFileMetadata`."""
+    return {
+        "id": file.id,
+        "owner_id": file.owner_id,
+        "organization_id": file.organization_id,
+        "name": file.name,
+        "mime_type": file.mime_type,
+        "size_bytes": file.size_bytes,
+        "created_at": file.created_at,
     }
 
 

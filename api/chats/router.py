@@ -1,8 +1,9 @@
 """Routes of chats (spec api.md section 4, 5.7)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -18,10 +19,10 @@ from api.chats.schemas import ChatCost, CreateChat, EditChat
 from api.chats.search import checked_workspaces, parse_filter
 from api.chats.tools import checked_tools
 from api.commands import run_command
-from api.content import provisional_title, stored_content
+from api.content import NO_SUCH_FILE, provisional_title, read_content
 from api.errors import ApiError, invalid, not_found
 from api.features import ZERO_UUID, refuse_unavailable
-from api.payloads import chat_payload, listed_payload
+from api.payloads import chat_payload, file_payload, listed_payload
 from api.requests import (
     IdempotencyKey,
     checked_key,
@@ -37,8 +38,11 @@ from models.hints import Hint, HintKind
 from models.permissions import Permission
 from models.store import chats, listing
 from models.store.accounts import Caller
-from models.store.chats import ChatRecord, NewChat
+from models.store.chats import ChatRecord, FilesGoneError, NewChat
 from models.store.costs import read_cost
+from models.store.file_links import named_files
+from models.store.files import files_of_chat
+from models.store.listing import ListedChat
 
 log = structlog.get_logger("chats")
 router = APIRouter(tags=["chats"])
@@ -59,7 +63,10 @@ async def create_chat(
     services = services_of(request)
     key = checked_key(idempotency_key)
     new = await _new_chat(services, caller, body, key)
-    chat = await chats.create_chat(services.engine, caller, new)
+    try:
+        chat = await chats.create_chat(services.engine, caller, new)
+    except FilesGoneError:
+        raise invalid(("content", NO_SUCH_FILE)) from None
     if chat.request_hash != new.request_hash:
         raise key_reused()
     services.hints.send(Hint(chat.owner_id, chat.id, HintKind.CREATED))
@@ -68,7 +75,8 @@ async def create_chat(
     except Unavailable as error:
         # the chat is stored and says that it runs: the sweeper will see to it
         log.warning("chat accepted but not started yet", chat_id=str(chat.id), error=str(error))
-    return json_answer(chat_payload(chat), 201)
+    payload = await _with_files(services, chat) if named_files(new.content) else chat_payload(chat)
+    return json_answer(payload, 201)
 
 
 async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: str | None) -> NewChat:
@@ -85,7 +93,7 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
     _require_membership(caller, body.organization_id)
     if body.model_config_id == ZERO_UUID:
         raise invalid(("model_config_id", "Must be the id of a model, or absent."))
-    content = stored_content(body.content)
+    content = await read_content(services, caller, body.content)
     labels = checked_labels(body.labels or {})
     tools = checked_tools(body)
     prompts = [_DEPLOYMENT_PROMPT]
@@ -164,13 +172,21 @@ async def chats_by_workspace(
 
 @router.get("/chats/{chat}", operation_id="getChat", responses={200: {"model": Chat}, **errors(400, 404)})
 async def get_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -> Response:
-    """One chat, with those of its subagents."""
+    """One chat, with its files and those of its subagents."""
+    services = services_of(request)
     children = (
-        await listing.read_children(services_of(request).engine, caller, chat)
-        if chat.parent_chat_id is None
-        else ()
+        await listing.read_children(services.engine, caller, chat) if chat.parent_chat_id is None else ()
     )
-    return json_answer(chat_payload(chat, children))
+    return json_answer(await _with_files(services, chat, children))
+
+
+async def _with_files(
+    services: Services, chat: ChatRecord, children: Sequence[ListedChat] = ()
+) -> dict[str, Any]:
+    """A `Chat` with `files`, if it has any."""
+    found = await files_of_chat(services.engine, chat.id)
+    payload = chat_payload(chat, children)
+    return {**payload, "files": [file_payload(file) for file in found]} if found else payload
 
 
 @router.get(

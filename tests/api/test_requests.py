@@ -186,6 +186,10 @@ async def test_the_openapi_document_names_every_operation(door: Door):
     tokens = f"{users}/{{user}}/keys/tokens"
     organizations = "/api/v2/organizations"
     assert operations == {
+        "uploadFile": "/api/v2/chats/files",
+        "getFile": "/api/v2/chats/files/{file}",
+        "makeDownloadLink": "/api/v2/chats/files/{file}/download-url",
+        "downloadFile": "/api/v2/chats/files/{file}/download",
         "createChat": "/api/v2/chats",
         "listChats": "/api/v2/chats",
         "getChat": "/api/v2/chats/{chat}",
