@@ -28,12 +28,17 @@ from api.streaming.tail import Tail
 from api.sweeper import Sweeper
 from api.temporal_gateway import TemporalGateway
 from api.users.router import router as users_router
+from runtime.configuration import Configuration
+from runtime.configuration.keys import open_keys
 from runtime.database import open_engine
-from runtime.redis import open_redis
+from runtime.redis import open_blocking_redis, open_redis
 from runtime.settings import Settings
 from runtime.temporal import connect_temporal
 
 MAX_BODY_BYTES = 256 * 1024
+
+_SILENCE_SECONDS = 30.0
+"""The channel of changes is subscribed anew after this long without one."""
 
 log = structlog.get_logger("api")
 
@@ -81,6 +86,9 @@ def end_streams(app: FastAPI) -> None:
 async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     engine = open_engine(settings.database_url, settings.database_pool_size)
     redis = open_redis(settings.redis_url)
+    news = open_blocking_redis(settings.redis_url, block_seconds=_SILENCE_SECONDS)
+    configuration = Configuration(engine, redis, news)
+    keys = open_keys(settings)
     gateway = TemporalGateway(
         await connect_temporal(lazy=True),
         task_queue=settings.task_queue,
@@ -98,14 +106,15 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         interval_seconds=settings.sweep_interval_seconds,
         age_seconds=settings.sweep_age_seconds,
     )
-    tasks = [asyncio.create_task(_for_ever(hub.run)), asyncio.create_task(_for_ever(sweeper.run))]
+    tasks = [asyncio.create_task(_for_ever(run)) for run in (hub.run, sweeper.run, configuration.run)]
     try:
-        yield Services(engine, redis, gateway, hub, CallerCache(engine))
+        yield Services(engine, redis, gateway, hub, CallerCache(engine), configuration, keys)
     finally:
         hub.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await news.aclose()
         await redis.aclose()
         await engine.dispose()
 

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from api.errors import invalid
 from api.services import Services
-from models.store import catalog
 from models.store.accounts import Caller
 
 IdempotencyKey = Annotated[
@@ -65,9 +64,9 @@ async def choose_model(services: Services, caller: Caller, wanted: UUID | None) 
     Raises:
         ApiError: 400, there is none that may be used.
     """
-    found = await catalog.find_usable(services.engine, caller.organization_id, wanted)
+    found = await services.availability.usable_model(caller.organization_id, caller.user_id, wanted)
     if found is not None:
-        return found
+        return found.id
     if wanted is None:
         raise invalid(
             ("model_config_id", "The organization has no default model. Set one up, or name a model.")

@@ -10,6 +10,9 @@ from starlette.requests import HTTPConnection
 from api.auth.callers import CallerCache
 from api.streaming.hub import StreamHub
 from api.temporal_gateway import TemporalGateway
+from runtime.configuration import Configuration
+from runtime.configuration.availability import Availability
+from runtime.configuration.keys import KeyRing
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,12 @@ class Services:
     gateway: TemporalGateway
     streams: StreamHub
     callers: CallerCache
+    configuration: Configuration
+    keys: KeyRing
+
+    @property
+    def availability(self) -> Availability:
+        return Availability(self.configuration, self.keys)
 
 
 def services_of(connection: HTTPConnection) -> Services:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from activities.providers.protocol import ModelRequest, PromptMessage, ToolSpec
+from models.chat_model import ChatModel
 from models.parts import ToolResultPart, dump_part
 from models.store.transcripts import TranscriptMessage
 
@@ -37,6 +38,16 @@ class ModelFacts:
     name: str
     max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
     thinking_budget_tokens: int | None = None
+
+
+def facts_of(model: ChatModel) -> ModelFacts:
+    """What a request needs to know of a model as it is configured."""
+    thinking = model.config.provider_options.anthropic.thinking
+    return ModelFacts(
+        model.model,
+        model.config.max_output_tokens or DEFAULT_MAX_OUTPUT_TOKENS,
+        thinking.budget_tokens if thinking else None,
+    )
 
 
 def assemble(

@@ -23,6 +23,7 @@ from models.turns import CallsClosedBy
 _COLUMNS = [
     chats.c.id,
     chats.c.owner_id,
+    chats.c.organization_id,
     chats.c.status,
     chats.c.archived,
     chats.c.queued,
@@ -44,6 +45,7 @@ _COLUMNS = [
     chats.c.compacted_step,
     chats.c.last_command_id,
     chats.c.last_model_config_id,
+    chats.c.turn_started_at,
 ]
 
 _DRAFT_COLUMNS = [

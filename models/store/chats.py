@@ -116,7 +116,7 @@ def _select_chats() -> Select[*tuple[Any, ...]]:
             users.c.username.label("owner_username"),
             users.c.name.label("owner_name"),
             model_configs.c.model,
-            model_configs.c.enabled.label("model_enabled"),
+            (model_configs.c.enabled & ~model_configs.c.deleted).label("model_enabled"),
             chats.c.last_model_config_id,
             chats.c.title,
             chats.c.client_type,

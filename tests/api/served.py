@@ -14,8 +14,10 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app, end_streams
+from models.providers import Preset
 from models.store.accounts import Caller, create_token, create_user
-from models.store.catalog import OfferedModel, ensure_models, find_usable
+from models.store.configuration import read_default_model
+from models.store.presets import OfferedModel, ensure_models
 from models.store.tables import organizations
 from runtime.settings import Settings
 
@@ -69,10 +71,10 @@ async def make_organization(engine: AsyncEngine) -> tuple[UUID, UUID]:
     organization = uuid4()
     async with engine.begin() as conn:
         await conn.execute(insert(organizations).values(id=organization, name=str(organization)))
-    await ensure_models(engine, organization, [OfferedModel("demo", "perdure-demo", "Demo", 1000)])
-    model = await find_usable(engine, organization, None)
+    await ensure_models(engine, organization, [OfferedModel(Preset.DEMO, "perdure-demo", "Demo", 1000)])
+    model = await read_default_model(engine, organization)
     assert model is not None
-    return organization, model
+    return organization, model.id
 
 
 @asynccontextmanager
