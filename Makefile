@@ -31,7 +31,7 @@ demo: $(SETUP) ## A chat that survives the death of its worker, shown and checke
 	@$(BIN)/perdure demo
 
 test: $(SETUP) ## Run the tests, with real servers.
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 SECONDS ?= 600
 SEED ?= 7

@@ -19,6 +19,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities import metrics
+from activities.announcing import hints_of_step
 from activities.answer import AnswerBuilder
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
@@ -92,7 +93,9 @@ class Compactions:
     async def compact(self, compaction: Compaction) -> ChatState:
         async with beating(), self.stops.watch(compaction.chat_id, compaction.turn) as stop:
             begun = await compactions.begin_compaction(self.engine, compaction)
-            if isinstance(begun, ChatState):
+            if isinstance(begun, ChatState):  # whoever committed it may have died before it could tell
+                hints = hints_of_step(compaction.chat_id, begun)
+                self.live.wake(compaction.chat_id, begun.snapshot_version, hints)
                 return begun
             try:
                 model = await self.directory.model(
@@ -176,7 +179,8 @@ class _Run:
             state = await compactions.commit_compaction(means.engine, compaction, begun, rows, failure)
             self._count("success")
             self._count_turn(state)
-            means.live.wake_committed(compaction.chat_id, state.snapshot_version)
+            hints = hints_of_step(compaction.chat_id, state)
+            means.live.wake_committed(compaction.chat_id, state.snapshot_version, hints)
             return state
         if summary is not None and self._call:
             if summary.retryable and activity.info().attempt < ATTEMPTS:
@@ -188,7 +192,7 @@ class _Run:
         await self.writer.close()
         state = await compactions.give_up(means.engine, compaction, begun, summary)
         self._count_turn(state)
-        means.live.wake(compaction.chat_id, state.snapshot_version)
+        means.live.wake(compaction.chat_id, state.snapshot_version, hints_of_step(compaction.chat_id, state))
         return state
 
     async def _ask(self) -> str:

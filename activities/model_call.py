@@ -18,14 +18,15 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities import metrics
-from activities.answer import AnswerBuilder
+from activities.announcing import hints_of_step
+from activities.answer import AnswerBuilder, shown_as
 from activities.context_limit import context_limit
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
 from activities.prompt.assemble import assemble, facts_of, prompt_size
 from activities.providers.directory import ProviderDirectory
-from activities.providers.failures import provider_failure, without_output
+from activities.providers.failures import declined, provider_failure, without_output
 from activities.providers.headers import request_headers
 from activities.providers.protocol import (
     Finish,
@@ -43,6 +44,7 @@ from models.chat_model import ChatModel
 from models.chat_state import turn_is_over
 from models.compaction import is_due
 from models.failures import Failure, FailureKind, RetryLimits
+from models.hints import Hint
 from models.store import steps
 from models.store.steps import Answer, Begun, RetryLater
 from models.store.transcripts import read_transcript
@@ -89,6 +91,8 @@ class ModelCalls:
         async with beating(), self.stops.watch(call.chat_id, call.turn) as stop:
             begun = await steps.begin_attempt(self.engine, call)
             if isinstance(begun, StepOutcome):
+                # whoever committed it may have died before it could tell
+                self.live.wake(call.chat_id, begun.state.snapshot_version, _hints(call, begun))
                 return begun
             structlog.contextvars.bind_contextvars(
                 chat_id=str(call.chat_id),
@@ -140,6 +144,7 @@ class ModelCalls:
             parts=kept.parts,
             calls=self._offer(attempt).plan(calls),
             not_run=() if calls else kept.calls,
+            goes_on=finish.reason is FinishReason.PAUSE,
             model_config_id=model.config_id,
             usage=usage,
             runtime_ms=round((time.monotonic() - started) * 1000),
@@ -162,7 +167,7 @@ class ModelCalls:
                 metrics.STEPS.labels(model.provider, model.model).inc()
         if outcome.end is not StepEnd.SUPERSEDED and turn_is_over(outcome.state):
             metrics.turn_over(model.provider, model.model, attempt.begun.turn_started_at, outcome.end)
-        self.live.wake_committed(call.chat_id, outcome.state.snapshot_version)
+        self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
         return outcome
 
     async def _commit(self, call: ModelCall, ending: _Ending) -> StepOutcome:
@@ -212,12 +217,12 @@ class ModelCalls:
         def take(event: ModelEvent) -> None:
             part = builder.add(event)
             if part is not None:
-                writer.add("assistant", part)
+                writer.add(shown_as(part), part)
 
         await listen(provider, request, self.patience, take)
         assert builder.finish is not None, "the protocol raises for a stream without its end"
         if not builder.has_output():
-            _refuse_emptiness(builder.finish.reason, provider.label)
+            _refuse_emptiness(builder.finish, provider.label)
         return builder.finish
 
     async def _fail(self, attempt: _Attempt, failure: Failure) -> StepOutcome:
@@ -235,19 +240,23 @@ class ModelCalls:
         raise _try_again(failure, noted)
 
 
-def _refuse_emptiness(reason: FinishReason, provider: str) -> None:
+def _hints(call: ModelCall, outcome: StepOutcome) -> tuple[Hint, ...]:
+    return () if outcome.end is StepEnd.SUPERSEDED else hints_of_step(call.chat_id, outcome.state)
+
+
+def _refuse_emptiness(finish: Finish, provider: str) -> None:
     """An answer with nothing in it is one only if the model says that it meant to end there.
 
     Raises:
         ModelCallError: it did not.
     """
-    match reason:
+    match finish.reason:
         case FinishReason.STOP | FinishReason.LENGTH:
             return
         case FinishReason.CONTENT_FILTER:
-            raise ModelCallError(provider_failure(FailureKind.CONTENT_FILTER, provider))
-        case FinishReason.TOOL_CALLS | FinishReason.UNKNOWN:
-            raise ModelCallError(without_output(provider, reason))
+            raise ModelCallError(declined(provider, finish.refusal))
+        case FinishReason.TOOL_CALLS | FinishReason.PAUSE | FinishReason.UNKNOWN:
+            raise ModelCallError(without_output(provider, finish.reason))
 
 
 def _usage(finish: Finish, configured_limit: int) -> dict[str, int]:

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
+from activities.announcing import hints_of_step, hints_of_write
 from activities.live import LiveView
 from models.chat_state import ChatState
 from models.store import bundle, steps, transitions
@@ -24,16 +25,18 @@ class Transitions:
         receipt = await transitions.commit_transition(self.engine, commit)
         if receipt.verdict is Verdict.APPLIED:
             version = receipt.state.snapshot_version
+            hints = hints_of_write(commit, receipt.state)
             if commit.write.stop_turn:
-                self.live.stop(commit.chat_id, commit.write.turn, version)
+                self.live.stop(commit.chat_id, commit.write.turn, version, hints)
             else:
-                self.live.wake(commit.chat_id, version)
+                self.live.wake(commit.chat_id, version, hints)
         return receipt
 
     @activity.defn
     async def commit_results(self, commit: ResultsCommit) -> ChatState:
         state = await steps.commit_results(self.engine, commit)
-        self.live.wake_committed(commit.chat_id, state.snapshot_version)
+        hints = hints_of_step(commit.chat_id, state)
+        self.live.wake_committed(commit.chat_id, state.snapshot_version, hints)
         return state
 
     @activity.defn

@@ -17,6 +17,8 @@ from api.body_limit import BodyLimit
 from api.chats.router import router as chats_router
 from api.errors import install_error_handlers
 from api.health.router import router as health_router
+from api.inbox.frames import inbox_events
+from api.inbox.router import router as inbox_router
 from api.messages.router import router as messages_router
 from api.middleware import RequestContext
 from api.openapi import describe_truthfully
@@ -28,9 +30,14 @@ from api.streaming.tail import Tail
 from api.sweeper import Sweeper
 from api.temporal_gateway import TemporalGateway
 from api.users.router import router as users_router
+from api.watching.chats import chat_list_events
+from api.watching.hub import ListHub
+from api.watching.router import router as watching_router
+from models.hints import chat_list_key, inbox_key
 from runtime.configuration import Configuration
 from runtime.configuration.keys import open_keys
 from runtime.database import open_engine
+from runtime.hints import HintWriter
 from runtime.redis import open_blocking_redis, open_redis
 from runtime.settings import Settings
 from runtime.temporal import connect_temporal
@@ -62,12 +69,14 @@ def create_app(settings: Settings) -> FastAPI:
     install_error_handlers(app)
     app.include_router(health_router)
     for router in (
+        watching_router,  # before the chats: `watch` is no chat's id
         chats_router,
         messages_router,
         actions_router,
         streams_router,
         users_router,
         preferences_router,
+        inbox_router,
     ):
         app.include_router(router, prefix="/api/v2", dependencies=TOKEN_SCHEMES)
         app.include_router(router, prefix="/api/experimental", include_in_schema=False)
@@ -79,7 +88,8 @@ def end_streams(app: FastAPI) -> None:
     """Tell all readers to go; without this an open stream would hold up a graceful shutdown."""
     services = cast("Services | None", getattr(app.state, "services", None))
     if services is not None:
-        services.streams.close()
+        for hub in (services.streams, services.chat_lists, services.inboxes):
+            hub.close()
 
 
 @contextlib.asynccontextmanager
@@ -97,9 +107,11 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         events_per_run=settings.events_per_run,
         action_seconds=settings.action_timeout_seconds,
     )
-    hub = StreamHub(
-        engine, Tail(settings.redis_url, redis), poll_interval_seconds=settings.poll_interval_seconds
-    )
+    tail = Tail(settings.redis_url, redis)
+    hub = StreamHub(engine, tail, poll_interval_seconds=settings.poll_interval_seconds)
+    chat_lists = ListHub(tail, chat_list_key, chat_list_events(engine))
+    inboxes = ListHub(tail, inbox_key, inbox_events(engine, labels=settings.turn_labels))
+    hints = HintWriter(redis)
     sweeper = Sweeper(
         engine,
         gateway,
@@ -108,12 +120,25 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     )
     tasks = [asyncio.create_task(_for_ever(run)) for run in (hub.run, sweeper.run, configuration.run)]
     try:
-        yield Services(engine, redis, gateway, hub, CallerCache(engine), configuration, keys)
+        yield Services(
+            engine,
+            redis,
+            gateway,
+            hub,
+            CallerCache(engine),
+            chat_lists,
+            inboxes,
+            hints,
+            configuration,
+            keys,
+        )
     finally:
-        hub.close()
+        for streams in (hub, chat_lists, inboxes):
+            streams.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await hints.drain()
         await news.aclose()
         await redis.aclose()
         await engine.dispose()

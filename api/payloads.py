@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from models.parts import public_part
+from models.parts import public_parts
 from models.store.chats import ChatRecord
 from models.store.messages import MessageRecord, QueuedRecord
 from models.store.views import PendingCall
@@ -17,17 +17,17 @@ def chat_payload(chat: ChatRecord) -> dict[str, Any]:
         "organization_id": chat.organization_id,
         "owner_id": chat.owner_id,
         "owner_username": chat.owner_username,
-        "root_chat_id": chat.id,
+        "root_chat_id": chat.root_chat_id or chat.parent_chat_id or chat.id,
         "last_model_config_id": chat.last_model_config_id,
         "title": chat.title,
         "status": chat.state.status,
-        "last_turn_summary": None,
-        "summary": None,
+        "last_turn_summary": chat.last_turn_summary,
+        "summary": chat.summary,
         "created_at": chat.created_at,
         "updated_at": chat.updated_at,
         "archived": chat.state.archived,
-        "shared": False,
-        "pin_order": 0,
+        "shared": chat.shared,
+        "pin_order": chat.pin_order,
         "mcp_server_ids": [],
         "labels": chat.labels,
         "has_unread": False,
@@ -36,6 +36,10 @@ def chat_payload(chat: ChatRecord) -> dict[str, Any]:
     }
     if chat.owner_name:
         payload["owner_name"] = chat.owner_name
+    if chat.parent_chat_id is not None:
+        payload["parent_chat_id"] = chat.parent_chat_id
+    if chat.mode is not None:
+        payload["mode"] = chat.mode
     if chat.last_error is not None:
         payload["last_error"] = chat.last_error
     return payload
@@ -54,7 +58,7 @@ def message_payload(message: MessageRecord) -> dict[str, Any]:
     if message.model_config_id is not None:
         payload["model_config_id"] = message.model_config_id
     if message.content:
-        payload["content"] = [public_part(part) for part in message.content]
+        payload["content"] = public_parts(message.content)
     usage = {name: count for name, count in (message.usage or {}).items() if count}
     if usage:
         payload["usage"] = usage
@@ -78,6 +82,6 @@ def queued_payload(message: QueuedRecord) -> dict[str, Any]:
         "id": message.id,
         "chat_id": message.chat_id,
         "model_config_id": message.model_config_id,
-        "content": [public_part(part) for part in message.content],
+        "content": public_parts(message.content),
         "created_at": message.created_at,
     }

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from api.errors import invalid
 from api.services import Services
-from models.store.accounts import Caller
 
 IdempotencyKey = Annotated[
     str | None,
@@ -58,13 +57,16 @@ def without_nul(field: str, text: str) -> str:
     return text
 
 
-async def choose_model(services: Services, caller: Caller, wanted: UUID | None) -> UUID:
+async def choose_model(services: Services, organization_id: UUID, user_id: UUID, wanted: UUID | None) -> UUID:
     """The model `wanted`, or with None the organization's default.
+
+    Args:
+        user_id: whose chat it is, and whose keys may be needed.
 
     Raises:
         ApiError: 400, there is none that may be used.
     """
-    found = await services.availability.usable_model(caller.organization_id, caller.user_id, wanted)
+    found = await services.availability.usable_model(organization_id, user_id, wanted)
     if found is not None:
         return found.id
     if wanted is None:

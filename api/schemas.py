@@ -28,6 +28,18 @@ class ChatError(_Shape):
     status_code: int | None = None
 
 
+class ChatDiffStatus(_Shape):
+    """What is known of the changes a chat has made in a repository."""
+
+    chat_id: UUID
+    pull_request_title: str
+    pull_request_draft: bool
+    changes_requested: bool
+    additions: int
+    deletions: int
+    changed_files: int
+
+
 class Chat(_Shape):
     """A chat. Fields without a value are absent, except those documented as required."""
 
@@ -36,23 +48,26 @@ class Chat(_Shape):
     owner_id: UUID
     owner_username: str | None = None
     owner_name: str | None = None
+    parent_chat_id: UUID | None = Field(default=None, description="In chats of subagents only.")
     root_chat_id: UUID | None = None
     last_model_config_id: UUID
     title: str = Field(examples=["What time is it?"])
     status: Literal["waiting", "running", "error", "interrupting", "requires_action"]
+    mode: Literal["computer_use", "explore", "orchestrator"] | None = None
     last_error: ChatError | None = None
+    diff_status: ChatDiffStatus | None = Field(default=None, description="Always there in lists.")
     last_turn_summary: str | None
     summary: str | None
     created_at: datetime
     updated_at: datetime
     archived: bool
     shared: bool
-    pin_order: int
+    pin_order: int = Field(description="Place among the pinned chats, from 1; 0: not pinned.")
     mcp_server_ids: list[UUID]
     labels: dict[str, str] = Field(examples=[{"project": "atlas"}])
-    has_unread: bool
+    has_unread: bool = Field(description="In lists and `children`: there is an answer beyond what was read.")
     client_type: Literal["ui", "api"]
-    children: list[Any]
+    children: list["Chat"] = Field(description="Of a root, in lists and on its own; newest first.")
 
 
 class MessagePart(_Shape):

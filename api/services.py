@@ -10,9 +10,11 @@ from starlette.requests import HTTPConnection
 from api.auth.callers import CallerCache
 from api.streaming.hub import StreamHub
 from api.temporal_gateway import TemporalGateway
+from api.watching.hub import ListHub
 from runtime.configuration import Configuration
 from runtime.configuration.availability import Availability
 from runtime.configuration.keys import KeyRing
+from runtime.hints import HintWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class Services:
     gateway: TemporalGateway
     streams: StreamHub
     callers: CallerCache
+    chat_lists: ListHub
+    inboxes: ListHub
+    hints: HintWriter
     configuration: Configuration
     keys: KeyRing
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models import migrate
 from models.providers import Preset
-from models.store.accounts import bootstrap
+from models.store.first_start import bootstrap
 from models.store.presets import OfferedModel, ensure_models
 from runtime.database import open_engine
 from runtime.logging import configure_logging

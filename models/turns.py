@@ -84,6 +84,13 @@ class Write(_Small):
     action_seconds: float | None = None
 
     @property
+    def finishes_turn(self) -> bool:
+        """The running turn has ended by itself: the chat rests, or goes on with the next message."""
+        if self.expect not in (StateName.R0, StateName.R1):
+            return False
+        return self.status is ChatStatus.WAITING or self.promote_head
+
+    @property
     def answers(self) -> Placement | None:
         """What kind of answers to open calls the draft holds, if it holds any."""
         return self.place if self.place in (Placement.RESULTS, Placement.APPROVALS) else None

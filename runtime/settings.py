@@ -59,6 +59,13 @@ class Settings(BaseSettings):
         description="A client has this long to give the results of its tools, a person to approve a call.",
     )
 
+    titles: bool = Field(
+        default=True, description="A model finds the title of a new chat, beside its first turn."
+    )
+    turn_labels: bool = Field(
+        default=True, description="A model says in a few words what a finished turn has done."
+    )
+
     # Worker process
     worker_metrics_host: str = "127.0.0.1"
     worker_metrics_port: int = Field(default=0, description="0: no metrics server.")

@@ -56,6 +56,7 @@ class ProviderDirectory:
             record.id,
             provider.id,
             provider.label,
+            provider.type,
             record.model,
             record.context_limit,
             preferences.thresholds.get(record.id, record.compression_threshold),

@@ -93,6 +93,8 @@ async def _apply(bundle: Bundle, write: Write, command_id: str) -> Receipt:
         bundle.enter_user_message(row["draft_content"], row["draft_created_by"], model, turn=write.turn)
         bundle.set(last_model_config_id=model)
     _apply_to_context(bundle, write)
+    if write.finishes_turn:
+        bundle.notify_finished()
     bundle.set(status=write.status, archived=write.archived, last_command_id=command_id)
     if write.action_seconds is not None:
         now: datetime = (await bundle.conn.execute(select(func.now()))).scalar_one()

@@ -2,7 +2,16 @@
 
 from sqlmodel import SQLModel
 
-from models.tables.accounts import ApiToken, Organization, User
+from models.tables.accounts import (
+    ApiToken,
+    Group,
+    GroupMember,
+    Membership,
+    Organization,
+    User,
+    UserIdentity,
+)
+from models.tables.audit import AuditRecord
 from models.tables.catalog import (
     AiProvider,
     AiProviderKey,
@@ -15,6 +24,8 @@ from models.tables.catalog import (
     UserPrompt,
 )
 from models.tables.chats import Chat, Draft, Message, QueuedMessage, Step, ToolResult
+from models.tables.inbox import InboxNotification
+from models.tables.sharing import ChatGroupReader, ChatUserReader
 
 metadata = SQLModel.metadata
 
@@ -22,11 +33,18 @@ __all__ = [
     "AiProvider",
     "AiProviderKey",
     "ApiToken",
+    "AuditRecord",
     "Chat",
+    "ChatGroupReader",
+    "ChatUserReader",
     "CompactionThreshold",
     "DeploymentSetting",
     "Draft",
+    "Group",
+    "GroupMember",
+    "InboxNotification",
     "MemberModelOverride",
+    "Membership",
     "Message",
     "ModelConfig",
     "ModelOverride",
@@ -37,5 +55,6 @@ __all__ = [
     "User",
     "UserAiProviderKey",
     "UserPrompt",
+    "UserIdentity",
     "metadata",
 ]

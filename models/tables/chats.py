@@ -33,6 +33,10 @@ def _chat_key() -> Column[Any]:
     return Column(Uuid, ForeignKey("chats.id", ondelete="CASCADE"), nullable=False)
 
 
+def _ancestor_key() -> Column[Any]:
+    return Column(Uuid, ForeignKey("chats.id", ondelete="CASCADE"), nullable=True)
+
+
 class Chat(SQLModel, table=True):
     """Execution state, written by transitions only, and metadata beside it.
 
@@ -43,6 +47,9 @@ class Chat(SQLModel, table=True):
     Compaction: `compaction_requested_at` is a person's wish, `compaction_due` what made one necessary;
     both are gone once it was done or tried. `reentries` counts how often the turn went on after one that
     came with its last step, `compacted_step` is the step behind which the last one of the turn stands.
+
+    A family is a root and all chats below it, which name it in `root_chat_id`. `pin_order` counts the
+    owner's pinned chats from 1, 0 is not pinned; `last_read_message_id` is how far the owner has read.
     """
 
     __tablename__ = "chats"
@@ -51,7 +58,17 @@ class Chat(SQLModel, table=True):
             "status IN ('waiting', 'running', 'error', 'interrupting', 'requires_action')",
             name="chats_status",
         ),
-        Index("chats_by_owner", "owner_id", "archived", text("updated_at DESC"), text("id DESC")),
+        Index(
+            "chats_listed",
+            "owner_id",
+            "archived",
+            text("NULLIF(pin_order, 0)"),
+            text("updated_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("parent_chat_id IS NULL"),
+        ),
+        Index("chats_by_parent", "parent_chat_id", postgresql_where=text("parent_chat_id IS NOT NULL")),
+        Index("chats_by_root", "root_chat_id", postgresql_where=text("root_chat_id IS NOT NULL")),
         Index(
             "chats_in_motion",
             "updated_at",
@@ -65,6 +82,9 @@ class Chat(SQLModel, table=True):
     owner_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("users.id"), nullable=False))
     created_at: datetime = Field(sa_column=moment())
     updated_at: datetime = Field(sa_column=moment())
+    parent_chat_id: UUID | None = Field(default=None, sa_column=_ancestor_key())
+    root_chat_id: UUID | None = Field(default=None, sa_column=_ancestor_key())
+    mode: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
 
     status: str = Field(sa_column=Column(Text, nullable=False))
     archived: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
@@ -95,6 +115,10 @@ class Chat(SQLModel, table=True):
     title: str = Field(sa_column=Column(Text, nullable=False))
     client_type: str = Field(sa_column=Column(Text, nullable=False, server_default="api"))
     labels: dict[str, str] = Field(sa_column=indexed_json(default="{}"))
+    pin_order: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
+    last_read_message_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    last_turn_summary: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    summary: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     last_model_config_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("model_configs.id"), nullable=False))
     idempotency_key: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     request_hash: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
@@ -103,6 +127,7 @@ class Chat(SQLModel, table=True):
 
 class Message(SQLModel, table=True):
     """History. `content` is a list of parts (`models.parts`); usage is on assistant rows only.
+    `cost_micros` is what the request cost, in millionths of a dollar; NULL where no price is known.
 
     `compressed` rows are boundaries: the newest one that the model sees stands for all before it.
     """
@@ -143,6 +168,7 @@ class Message(SQLModel, table=True):
     created_by: UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
     model_config_id: UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
     usage: dict[str, int] | None = Field(default=None, sa_column=indexed_json(nullable=True))
+    cost_micros: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     runtime_ms: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     provider_response_id: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     created_at: datetime = Field(sa_column=moment())

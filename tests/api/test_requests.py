@@ -7,10 +7,9 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from models.store.accounts import create_token
 from runtime.settings import Settings
 from tests.api.conftest import Door
-from tests.api.served import served, text
+from tests.api.served import make_token, served, text
 
 
 @pytest.mark.parametrize(
@@ -48,7 +47,7 @@ async def test_both_headers_carry_a_token(door: Door):
 
 async def test_an_expired_token_is_none(door: Door):
     past = datetime.now(UTC) - timedelta(seconds=1)
-    token = await create_token(door.engine, door.owner.caller.user_id, "old", past)
+    token = await make_token(door.engine, door.owner.caller.user_id, expires_at=past)
     async with httpx2.AsyncClient(base_url=door.served.url) as http:
         response = await http.get("/api/v2/chats", headers={"Coder-Session-Token": token})
     assert response.status_code == 401
@@ -61,8 +60,8 @@ async def test_an_expired_token_is_none(door: Door):
         ("GET", "/api/v2/nothing", 404),
         ("DELETE", "/api/v2/chats", 405),
         ("GET", "/api/v2/chats/not-a-uuid", 400),
-        ("GET", f"/api/v2/chats/{uuid4()}", 404),
-        ("GET", f"/api/v2/chats/{uuid4()}/messages", 404),
+        ("GET", "/api/v2/chats/5c2f0a1e-94d7-4a53-8f0b-6f1f4be1d3a7", 404),
+        ("GET", "/api/v2/chats/5c2f0a1e-94d7-4a53-8f0b-6f1f4be1d3a7/messages", 404),
     ],
 )
 async def test_errors_have_one_shape(door: Door, method: str, path: str, status: int):
@@ -182,6 +181,7 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         for operation in methods.values()
     }
     thresholds = "/api/v2/chats/config/user-compaction-thresholds"
+    inbox = "/api/v2/notifications/inbox"
     assert operations == {
         "createChat": "/api/v2/chats",
         "listChats": "/api/v2/chats",
@@ -195,6 +195,11 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         "submitToolResults": "/api/v2/chats/{chat}/tool-results",
         "decideApprovals": "/api/v2/chats/{chat}/approvals",
         "streamChat": "/api/v2/chats/{chat}/stream",
+        "watchChats": "/api/v2/chats/watch",
+        "listInboxNotifications": inbox,
+        "watchInboxNotifications": f"{inbox}/watch",
+        "markInboxNotification": f"{inbox}/{{notification}}/read-status",
+        "markAllInboxNotifications": f"{inbox}/mark-all-as-read",
         "listCompactionThresholds": thresholds,
         "setCompactionThreshold": f"{thresholds}/{{model_config}}",
         "deleteCompactionThreshold": f"{thresholds}/{{model_config}}",

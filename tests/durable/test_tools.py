@@ -146,7 +146,7 @@ async def test_an_interrupt_reaches_what_a_dead_worker_has_left_running(
     chat, reader = await asked(caller, call("found", word))
     await effects.reached(word, "began")
     await worker.kill()
-    interrupt = asyncio.create_task(caller.interrupt(chat))
+    interrupt = asyncio.create_task(caller.insist_on_interrupt(chat))
     await worker.start()
     assert (await interrupt).status_code == 200
     await reader.until(lambda r: r.status == "waiting")

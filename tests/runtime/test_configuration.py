@@ -16,7 +16,7 @@ from models.store import catalog, providers
 from models.store.catalog import NewModel
 from models.store.configuration import StoredSecret, user_secret
 from models.store.providers import NewProvider
-from models.store.tables import ai_providers, compaction_thresholds, model_configs, users
+from models.store.tables import ai_providers, compaction_thresholds, memberships, model_configs
 from runtime.configuration import ChangeKind, Configuration
 from runtime.redis import open_blocking_redis, open_redis
 from tests.models.store.rows import new_chat
@@ -57,7 +57,9 @@ async def organization_of(engine: AsyncEngine) -> tuple[UUID, UUID, UUID]:
     """An organization, its user, its default model."""
     chat = await new_chat(engine)
     async with engine.connect() as conn:
-        organization = await conn.scalar(select(users.c.organization_id).where(users.c.id == chat.owner))
+        organization = await conn.scalar(
+            select(memberships.c.organization_id).where(memberships.c.user_id == chat.owner)
+        )
     assert organization is not None
     return organization, chat.owner, chat.model
 

@@ -19,7 +19,7 @@ from models.store import catalog, providers
 from models.store.catalog import NewModel
 from models.store.configuration import provider_secret, user_secret
 from models.store.providers import NewProvider
-from models.store.tables import ai_providers, chats, compaction_thresholds, model_configs, users
+from models.store.tables import ai_providers, chats, compaction_thresholds, memberships, model_configs
 from runtime.configuration import ChangeKind
 from runtime.configuration.keys import KeyRing
 from runtime.presets import Surroundings
@@ -50,7 +50,7 @@ class Office:
         """The chat's model is one of a new provider."""
         async with self.engine.begin() as conn:
             found = await conn.execute(
-                select(users.c.organization_id).where(users.c.id == self.bench.chat.owner)
+                select(memberships.c.organization_id).where(memberships.c.user_id == self.bench.chat.owner)
             )
             self.organization = found.scalar_one()
         new = NewProvider(

@@ -16,6 +16,7 @@ from models.store.presets import OfferedModel, ensure_models
 from models.store.tables import (
     chats,
     drafts,
+    memberships,
     messages,
     organizations,
     queued_messages,
@@ -51,7 +52,10 @@ async def new_chat(engine: AsyncEngine, *, context_limit: int = 1000) -> "ChatRo
     organization, owner = uuid4(), uuid4()
     async with engine.begin() as conn:
         await conn.execute(insert(organizations).values(id=organization, name=str(organization)))
-        await conn.execute(insert(users).values(id=owner, organization_id=organization, username=str(owner)))
+        await conn.execute(insert(users).values(id=owner, username=str(owner)))
+        await conn.execute(
+            insert(memberships).values(user_id=owner, organization_id=organization, role="member")
+        )
     await ensure_models(engine, organization, [OfferedModel(Preset.DEMO, "perdure-demo", "d", context_limit)])
     model = await read_default_model(engine, organization)
     assert model is not None
@@ -82,7 +86,9 @@ class ChatRows:
         backlog = backlog if queued is None else queued
         async with self.engine.begin() as conn:
             organization = (
-                await conn.execute(select(users.c.organization_id).where(users.c.id == self.owner))
+                await conn.execute(
+                    select(memberships.c.organization_id).where(memberships.c.user_id == self.owner)
+                )
             ).scalar_one()
             await conn.execute(
                 insert(chats).values(

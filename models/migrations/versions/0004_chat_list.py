@@ -1,0 +1,37 @@
+"""Families, pins and read marks of chats; cost of messages"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = '0004'
+down_revision: str | None = '0002'
+branch_labels: Sequence[str] | None = None
+depends_on: Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    op.add_column('chats', sa.Column('parent_chat_id', sa.Uuid(), nullable=True))
+    op.add_column('chats', sa.Column('root_chat_id', sa.Uuid(), nullable=True))
+    op.create_foreign_key('chats_parent_chat_id_fkey', 'chats', 'chats', ['parent_chat_id'], ['id'], ondelete='CASCADE')
+    op.create_foreign_key('chats_root_chat_id_fkey', 'chats', 'chats', ['root_chat_id'], ['id'], ondelete='CASCADE')
+    op.add_column('chats', sa.Column('mode', sa.Text(), nullable=True))
+    op.add_column('chats', sa.Column('pin_order', sa.Integer(), server_default='0', nullable=False))
+    op.add_column('chats', sa.Column('last_read_message_id', sa.BigInteger(), nullable=True))
+    op.add_column('chats', sa.Column('last_turn_summary', sa.Text(), nullable=True))
+    op.add_column('chats', sa.Column('summary', sa.Text(), nullable=True))
+    op.add_column('messages', sa.Column('cost_micros', sa.BigInteger(), nullable=True))
+    op.drop_index('chats_by_owner', table_name='chats')
+    op.create_index('chats_listed', 'chats', ['owner_id', 'archived', sa.text('NULLIF(pin_order, 0)'), sa.text('updated_at DESC'), sa.text('id DESC')], unique=False, postgresql_where=sa.text('parent_chat_id IS NULL'))
+    op.create_index('chats_by_parent', 'chats', ['parent_chat_id'], unique=False, postgresql_where=sa.text('parent_chat_id IS NOT NULL'))
+    op.create_index('chats_by_root', 'chats', ['root_chat_id'], unique=False, postgresql_where=sa.text('root_chat_id IS NOT NULL'))
+
+
+def downgrade() -> None:
+    for index in ('chats_by_root', 'chats_by_parent', 'chats_listed'):
+        op.drop_index(index, table_name='chats')
+    op.create_index('chats_by_owner', 'chats', ['owner_id', 'archived', sa.text('updated_at DESC'), sa.text('id DESC')], unique=False)
+    op.drop_column('messages', 'cost_micros')
+    for column in ('summary', 'last_turn_summary', 'last_read_message_id', 'pin_order', 'mode', 'root_chat_id', 'parent_chat_id'):
+        op.drop_column('chats', column)
