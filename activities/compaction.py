@@ -21,6 +21,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities import metrics
 from activities.announcing import hints_of_step
 from activities.answer import AnswerBuilder
+from activities.attachments import Attachments
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
@@ -86,6 +87,7 @@ class Compactions:
     stops: StopListener
     tools: ToolRegistry
     directory: ProviderDirectory
+    attachments: Attachments
     patience: Patience
     timeout_seconds: float
 
@@ -197,10 +199,11 @@ class _Run:
 
     async def _ask(self) -> str:
         """One call, or several shorter ones where the provider refuses the prompt for its length."""
+        shown = await self._means.attachments.fill(self._compaction.chat_id, self._conversation.summarized)
         async with self._means.directory.calling(self._model, self._begun.owner_id) as provider:
             for attempt in range(TRIES):
                 try:
-                    return await self._call_model(provider, self._request(attempt))
+                    return await self._call_model(provider, self._request(shown, attempt))
                 except ModelCallError as err:
                     if not err.failure.context_overflow or attempt == TRIES - 1:
                         raise
@@ -222,11 +225,11 @@ class _Run:
             )
         return text
 
-    def _request(self, attempt: int) -> ModelRequest:
+    def _request(self, shown: Sequence[TranscriptMessage], attempt: int) -> ModelRequest:
         headers = request_headers(self._begun.owner_id, self._compaction.chat_id)
         facts = facts_of(self._model)
         tools = self._means.tools.specs()
-        return summary_request(self._conversation.summarized, facts, tools, headers, attempt=attempt)
+        return summary_request(shown, facts, tools, headers, attempt=attempt)
 
     def _call_part(self) -> dict[str, Any]:
         args: dict[str, Any] = {"source": self._begun.reason.source}

@@ -20,6 +20,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities import metrics
 from activities.announcing import hints_of_step
 from activities.answer import AnswerBuilder, shown_as
+from activities.attachments import Attachments
 from activities.context_limit import context_limit
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
@@ -83,6 +84,7 @@ class ModelCalls:
     stops: StopListener
     tools: ToolRegistry
     directory: ProviderDirectory
+    attachments: Attachments
     patience: Patience
     retry_limits: RetryLimits = RetryLimits()
 
@@ -204,7 +206,8 @@ class ModelCalls:
 
     async def _prepare(self, attempt: _Attempt) -> ModelRequest:
         call, begun, model = attempt.call, attempt.begun, attempt.model
-        transcript = await read_transcript(self.engine, call.chat_id)
+        rows = await read_transcript(self.engine, call.chat_id)
+        transcript = await self.attachments.fill(call.chat_id, rows)
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
         headers = request_headers(begun.owner_id, call.chat_id)
         request = assemble(transcript, facts_of(model), self._offer(attempt).specs(), headers)

@@ -24,6 +24,7 @@ from models.tables.catalog import (
     UserPrompt,
 )
 from models.tables.chats import Chat, Draft, Message, QueuedMessage, Step, ToolResult
+from models.tables.files import Blob, File, SigningKey
 from models.tables.inbox import InboxNotification
 from models.tables.sharing import ChatGroupReader, ChatUserReader
 
@@ -34,12 +35,14 @@ __all__ = [
     "AiProviderKey",
     "ApiToken",
     "AuditRecord",
+    "Blob",
     "Chat",
     "ChatGroupReader",
     "ChatUserReader",
     "CompactionThreshold",
     "DeploymentSetting",
     "Draft",
+    "File",
     "Group",
     "GroupMember",
     "InboxNotification",
@@ -50,6 +53,7 @@ __all__ = [
     "ModelOverride",
     "Organization",
     "QueuedMessage",
+    "SigningKey",
     "Step",
     "ToolResult",
     "User",

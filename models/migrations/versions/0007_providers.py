@@ -8,7 +8,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision: str = '0007'
-down_revision: str | None = '0005'
+down_revision: str | None = '0008'
 branch_labels: Sequence[str] | None = None
 depends_on: Sequence[str] | None = None
 
