@@ -23,7 +23,7 @@ from models.tables.catalog import (
     UserAiProviderKey,
     UserPrompt,
 )
-from models.tables.chats import Chat, Draft, Message, QueuedMessage, Step, ToolResult
+from models.tables.chats import Chat, Draft, Message, QueuedMessage, StagedEdit, Step, ToolResult
 from models.tables.files import Blob, File, SigningKey
 from models.tables.inbox import InboxNotification
 from models.tables.sharing import ChatGroupReader, ChatUserReader
@@ -54,6 +54,7 @@ __all__ = [
     "Organization",
     "QueuedMessage",
     "SigningKey",
+    "StagedEdit",
     "Step",
     "ToolResult",
     "User",
