@@ -39,6 +39,7 @@ class ModelFacts:
         reasoning_effort: of this chat on this model, as it is in effect.
         options: what the configuration says about calls of the model.
         provider_tools: what the vendor runs for the model, see `provider_tools.configured`.
+        context_limit: tokens that it takes.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ModelFacts:
     reasoning_effort: Effort | None = None
     options: CallConfig = CallConfig()
     provider_tools: Sequence[ProviderTool] = ()
+    context_limit: int | None = None
 
 
 def facts_of(model: ChatModel) -> ModelFacts:
@@ -90,6 +92,7 @@ def assemble(
         reasoning_effort=model.reasoning_effort,
         provider_tools=model.provider_tools,
         options=model.options,
+        context_limit=model.context_limit,
         headers=dict(headers or {}),
     )
 
