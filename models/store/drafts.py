@@ -18,10 +18,12 @@ from models.store.tables import drafts
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a delivered draft: rows that entered history, or the queue row made for it."""
+    """What became of a delivered draft: rows that entered history, or the queue row made for it.
+    `version` is the revision of all rows it changed."""
 
     message_ids: tuple[int, ...]
     queued_id: int | None
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Draft:
     delivery: int
     request_hash: str
     model_config_id: UUID | None
+    reasoning_effort: str | None
     created_at: datetime
     answer: Answer | None
 
@@ -43,7 +46,8 @@ async def store_draft(
     chat_id: UUID,
     created_by: UUID,
     content: list[dict[str, Any]],
-    model_config_id: UUID | None,
+    model_config_id: UUID | None = None,
+    reasoning_effort: str | None = None,
     request_hash: str,
     idempotency_key: str | None,
 ) -> Draft:
@@ -58,6 +62,7 @@ async def store_draft(
         created_by=created_by,
         content=content,
         model_config_id=model_config_id,
+        reasoning_effort=reasoning_effort,
         request_hash=request_hash,
         idempotency_key=idempotency_key,
     )
@@ -78,6 +83,7 @@ async def store_draft(
         drafts.c.delivery,
         drafts.c.request_hash,
         drafts.c.model_config_id,
+        drafts.c.reasoning_effort,
         drafts.c.created_at,
         drafts.c.answer,
         UNFLUSHED,
@@ -129,4 +135,4 @@ async def withdraw_older(conn: AsyncConnection, age_seconds: float) -> int:
 def _answer(stored: dict[str, Any] | None) -> Answer | None:
     if stored is None:
         return None
-    return Answer(tuple(stored["message_ids"]), stored["queued_id"])
+    return Answer(tuple(stored["message_ids"]), stored["queued_id"], stored["version"])
