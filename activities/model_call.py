@@ -19,13 +19,13 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities import metrics
-from activities.answer import AnswerBuilder
+from activities.answer import AnswerBuilder, shown_as
 from activities.context_limit import context_limit
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
 from activities.prompt.assemble import ModelFacts, assemble, prompt_size
-from activities.providers.failures import provider_failure, without_output
+from activities.providers.failures import declined, provider_failure, without_output
 from activities.providers.protocol import (
     Finish,
     FinishReason,
@@ -115,6 +115,7 @@ class ModelCalls:
             parts=kept.parts,
             calls=self._offer(begun).plan(calls),
             not_run=() if calls else kept.calls,
+            goes_on=finish.reason is FinishReason.PAUSE,
             model_config_id=begun.model.config_id,
             usage=usage,
             runtime_ms=round((time.monotonic() - started) * 1000),
@@ -197,12 +198,12 @@ class ModelCalls:
         def take(event: ModelEvent) -> None:
             part = builder.add(event)
             if part is not None:
-                writer.add("assistant", part)
+                writer.add(shown_as(part), part)
 
         await listen(provider, request, self.patience, take)
         assert builder.finish is not None, "the protocol raises for a stream without its end"
         if not builder.has_output():
-            _refuse_emptiness(builder.finish.reason, provider.label)
+            _refuse_emptiness(builder.finish, provider.label)
         return builder.finish
 
     async def _fail(self, call: ModelCall, begun: Begun, failure: Failure) -> StepOutcome:
@@ -220,19 +221,19 @@ class ModelCalls:
         raise _try_again(failure, noted)
 
 
-def _refuse_emptiness(reason: FinishReason, provider: str) -> None:
+def _refuse_emptiness(finish: Finish, provider: str) -> None:
     """An answer with nothing in it is one only if the model says that it meant to end there.
 
     Raises:
         ModelCallError: it did not.
     """
-    match reason:
+    match finish.reason:
         case FinishReason.STOP | FinishReason.LENGTH:
             return
         case FinishReason.CONTENT_FILTER:
-            raise ModelCallError(provider_failure(FailureKind.CONTENT_FILTER, provider))
-        case FinishReason.TOOL_CALLS | FinishReason.UNKNOWN:
-            raise ModelCallError(without_output(provider, reason))
+            raise ModelCallError(declined(provider, finish.refusal))
+        case FinishReason.TOOL_CALLS | FinishReason.PAUSE | FinishReason.UNKNOWN:
+            raise ModelCallError(without_output(provider, finish.reason))
 
 
 def _usage(finish: Finish, configured_limit: int) -> dict[str, int]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from models.parts import public_part
+from models.parts import public_parts
 from models.store.chats import ChatRecord
 from models.store.messages import MessageRecord, QueuedRecord
 from models.store.views import PendingCall
@@ -26,7 +26,7 @@ def chat_payload(chat: ChatRecord) -> dict[str, Any]:
         "created_at": chat.created_at,
         "updated_at": chat.updated_at,
         "archived": chat.state.archived,
-        "shared": False,
+        "shared": chat.shared,
         "pin_order": chat.pin_order,
         "mcp_server_ids": [],
         "labels": chat.labels,
@@ -58,7 +58,7 @@ def message_payload(message: MessageRecord) -> dict[str, Any]:
     if message.model_config_id is not None:
         payload["model_config_id"] = message.model_config_id
     if message.content:
-        payload["content"] = [public_part(part) for part in message.content]
+        payload["content"] = public_parts(message.content)
     usage = {name: count for name, count in (message.usage or {}).items() if count}
     if usage:
         payload["usage"] = usage
@@ -82,6 +82,6 @@ def queued_payload(message: QueuedRecord) -> dict[str, Any]:
         "id": message.id,
         "chat_id": message.chat_id,
         "model_config_id": message.model_config_id,
-        "content": [public_part(part) for part in message.content],
+        "content": public_parts(message.content),
         "created_at": message.created_at,
     }

@@ -12,7 +12,6 @@ from starlette.responses import Response
 from api.errors import invalid
 from api.services import Services
 from models.store import catalog
-from models.store.accounts import Caller
 
 IdempotencyKey = Annotated[
     str | None,
@@ -59,13 +58,13 @@ def without_nul(field: str, text: str) -> str:
     return text
 
 
-async def choose_model(services: Services, caller: Caller, wanted: UUID | None) -> UUID:
+async def choose_model(services: Services, organization_id: UUID, wanted: UUID | None) -> UUID:
     """The model `wanted`, or with None the organization's default.
 
     Raises:
         ApiError: 400, there is none that may be used.
     """
-    found = await catalog.find_usable(services.engine, caller.organization_id, wanted)
+    found = await catalog.find_usable(services.engine, organization_id, wanted)
     if found is not None:
         return found
     if wanted is None:

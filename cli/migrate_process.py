@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 from models import migrate
-from models.store.accounts import bootstrap
 from models.store.catalog import OfferedModel, ensure_models
+from models.store.first_start import bootstrap
 from runtime.database import open_engine
 from runtime.logging import configure_logging
 from runtime.settings import Settings

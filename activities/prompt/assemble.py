@@ -10,7 +10,9 @@ from typing import Any
 
 import orjson
 
-from activities.providers.protocol import ModelRequest, PromptMessage, ToolSpec
+from activities.providers.protocol import ModelRequest, PromptMessage, ProviderTool, ToolSpec
+from models.effort import Effort
+from models.model_options import CallConfig
 from models.parts import ToolResultPart, dump_part
 from models.store.transcripts import TranscriptMessage
 
@@ -32,11 +34,17 @@ class ModelFacts:
         name: the vendor's name of the model.
         max_output_tokens: limit of one answer.
         thinking_budget_tokens: room to reason in, None for no reasoning.
+        reasoning_effort: of this chat on this model, as it is in effect.
+        options: what the configuration says about calls of the model.
+        provider_tools: what the vendor runs for the model, see `provider_tools.configured`.
     """
 
     name: str
     max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
     thinking_budget_tokens: int | None = None
+    reasoning_effort: Effort | None = None
+    options: CallConfig = CallConfig()
+    provider_tools: Sequence[ProviderTool] = ()
 
 
 def assemble(
@@ -63,6 +71,9 @@ def assemble(
         tools=list(tools),
         max_output_tokens=model.max_output_tokens,
         thinking_budget_tokens=model.thinking_budget_tokens,
+        reasoning_effort=model.reasoning_effort,
+        provider_tools=model.provider_tools,
+        options=model.options,
         headers=dict(headers or {}),
     )
 
@@ -93,8 +104,13 @@ def _pair_calls(rows: Iterable[TranscriptMessage]) -> Iterable[PromptMessage]:
             continue
         yield from _close(open_calls)
         yield PromptMessage(row.role, row.parts)
-        open_calls = {part["tool_call_id"]: part for part in row.parts if part["type"] == "tool-call"}
+        open_calls = {part["tool_call_id"]: part for part in row.parts if _is_ours(part)}
     yield from _close(open_calls)
+
+
+def _is_ours(part: StoredPart) -> bool:
+    """Whether this is a call that is not run by the vendor, who alone could tell its result."""
+    return part["type"] == "tool-call" and not part.get("provider_executed")
 
 
 def _take_results(parts: Iterable[StoredPart], open_calls: dict[str, StoredPart]) -> Iterable[StoredPart]:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from activities.prompt.assemble import ModelFacts, assemble
-from activities.providers.protocol import ModelRequest, PromptMessage, ToolSpec
+from activities.providers.protocol import ModelRequest, PromptMessage, ToolChoice, ToolSpec
 from models.store.transcripts import TranscriptMessage
 
 TRIES = 4
@@ -45,9 +45,9 @@ def summary_request(
     instruction = TranscriptMessage(0, "user", [{"type": "text", "text": INSTRUCTION}], None)
     if attempt == 0:
         request = assemble([*transcript, instruction], model, tools, headers)
-        return replace(request, may_call_tools=False)
+        return replace(request, tool_choice=ToolChoice.NONE)
     told = assemble([*_told(transcript, attempt), instruction], model, (), headers)
-    return replace(told, thinking_budget_tokens=None)
+    return replace(told, thinking_budget_tokens=None, provider_tools=())
 
 
 def summary_text(summary: str) -> str:

@@ -265,6 +265,13 @@ def without_output(provider: str, finish_reason: str) -> Failure:
     )
 
 
+def declined(provider: str, refusal: str | None) -> Failure:
+    """The model withheld its answer: in its own words, where it gave any."""
+    failure = provider_failure(FailureKind.CONTENT_FILTER, provider)
+    words = _shortened((refusal or "").strip())
+    return failure.model_copy(update={"message": words}) if words else failure
+
+
 def ended_early(provider: str) -> Failure:
     """The stream closed before its terminal event: what came may be half an answer, so it is asked again."""
     return Failure(
@@ -302,10 +309,11 @@ def _detail(signal: Signal, kind: FailureKind) -> str | None:
         raw = (signal.raw_detail or "").strip()
         readable = "://" not in raw and not raw.startswith("<") and len(raw) <= MAX_DETAIL_CHARACTERS
         text = raw if readable and kind is not FailureKind.AUTH else ""
-    text = _KEY.sub("…", _URL.sub("(link)", text)).strip()
-    if len(text) > MAX_DETAIL_CHARACTERS:
-        text = text[: MAX_DETAIL_CHARACTERS - 1] + "…"
-    return text or None
+    return _shortened(_KEY.sub("…", _URL.sub("(link)", text)).strip()) or None
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_DETAIL_CHARACTERS else text[: MAX_DETAIL_CHARACTERS - 1] + "…"
 
 
 _STATUS_NAMED = re.compile(r"\b(?:status(?: code)?|http(?:/\d(?:\.\d)?)?)[\s:=]+(\d{3})\b")

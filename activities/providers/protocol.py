@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from models.effort import Effort
 from models.failures import Failure
+from models.model_options import CallConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,23 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderTool:
+    """A tool that the vendor runs. An adapter whose vendor has none of this kind leaves it out.
+
+    Attributes:
+        kind: `web_search`, `web_fetch`, `code_execution`, `file_search` or `mcp`.
+        options: by `kind`; what a vendor does not know it is not sent.
+            `web_search`: `allowed_domains`, `blocked_domains`, `max_uses`, `search_context_size`;
+            `web_fetch`: `allowed_domains`, `blocked_domains`, `max_uses`, `max_content_tokens`, `citations`;
+            `file_search`: `vector_store_ids`, `max_num_results`;
+            `mcp`: `name`, `url`, `authorization_token`, `allowed_tools`.
+    """
+
+    kind: str
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class PromptMessage:
     """One message of a prompt. Tool results are in messages of role `tool`; `parts` are stored parts."""
 
@@ -31,10 +50,29 @@ class PromptMessage:
     parts: Sequence[dict[str, Any]]
 
 
+class ToolChoice(StrEnum):
+    """Whether the model may, must not or must call a tool."""
+
+    AUTO = "auto"
+    NONE = "none"
+    REQUIRED = "required"
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One model call. `headers` identify chat and owner to gateways on the way. Tools are sent also where
-    `may_call_tools` is off, because the vendor's cache knows the prompt with them."""
+    """One model call. What a vendor has no word for it is not sent.
+
+    Attributes:
+        tools: sent also where `tool_choice` is none, because the vendor's cache knows the prompt with them.
+        provider_tools: run by the vendor.
+        thinking_budget_tokens: room to reason in, for models that take a number of tokens and no effort.
+        reasoning_effort: of this call, as it is in effect; None to leave it to the vendor.
+        tool_choice: a plain text is the name of the one tool to be called.
+        options: sampling, and a block of options per vendor. Its output limit and its range of efforts are
+            in effect as `max_output_tokens` and `reasoning_effort`, and are not read here.
+        previous_response_id: the vendor remembers the conversation up to this answer; `messages` follow it.
+        headers: identify chat and owner to gateways on the way.
+    """
 
     model: str
     system: Sequence[str]
@@ -42,14 +80,21 @@ class ModelRequest:
     tools: Sequence[ToolSpec]
     max_output_tokens: int
     thinking_budget_tokens: int | None = None
-    may_call_tools: bool = True
+    reasoning_effort: Effort | None = None
+    provider_tools: Sequence[ProviderTool] = ()
+    tool_choice: ToolChoice | str = ToolChoice.AUTO
+    options: CallConfig = CallConfig()
+    previous_response_id: str | None = None
     headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
 class FinishReason(StrEnum):
+    """Why an answer ended. After `pause` the vendor wants the answer back as it is, to go on with it."""
+
     STOP = "stop"
     LENGTH = "length"
     TOOL_CALLS = "tool-calls"
+    PAUSE = "pause"
     CONTENT_FILTER = "content-filter"
     UNKNOWN = "unknown"
 
@@ -76,22 +121,30 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
+    """More text. The first one opens the block; an empty one does no more than that."""
+
     block: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
+    """More reasoning. The first one opens the block; an empty one does no more than that."""
+
     block: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class ReasoningMetadata:
-    """What the vendor wants back with this block, for example its signature. Replaces key by key."""
+class BlockMetadata:
+    """What the vendor wants back with an open block, under the vendor's name: `{"anthropic": {...}}`.
+
+    Replaces, under each name, key by key; an empty text takes nothing away that was there, so that no
+    signature is lost to a vendor who repeats itself.
+    """
 
     block: int
-    metadata: dict[str, Any]
+    metadata: Mapping[str, Mapping[str, Any]]
 
 
 _NOT_IN_IDENTIFIERS = re.compile(r"[^A-Za-z0-9_.-]")
@@ -105,9 +158,13 @@ def identifier(written: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallStart:
+    """A call begins. With `provider_executed` the vendor runs it, and its result comes in this stream or,
+    behind a pause, in the next."""
+
     block: int
     call_id: str
     name: str
+    provider_executed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +176,40 @@ class ToolCallDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderResult:
+    """The whole result of a provider-executed call: a block of its own.
+
+    `result` is what people may see; what the vendor wants back is in `metadata`, under the vendor's name.
+    """
+
+    block: int
+    call_id: str
+    name: str
+    result: Any
+    is_error: bool = False
+    metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the model found something. Stored behind the block that told of it, once per address."""
+
+    block: int
+    url: str
+    title: str | None = None
+    source_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpaqueBlock:
+    """A block of a type that is not known here: a block of its own, kept whole as `block` in `metadata`,
+    with its `type`: `{"anthropic": {"block": {"type": "hologram", ...}}}`."""
+
+    block: int
+    metadata: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class BlockEnd:
     block: int
 
@@ -127,17 +218,28 @@ class BlockEnd:
 class Finish:
     """The terminal event: the answer is whole. A stream without it raises.
 
-    `metadata` is what the vendor says about the call as a whole, in its own form.
+    `metadata` is what the vendor says about the call as a whole, in its own form. `refusal` is what it says
+    to people about an answer that it withheld.
     """
 
     reason: FinishReason
     usage: Usage
     response_id: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+    refusal: str | None = None
 
 
 ModelEvent = (
-    TextDelta | ReasoningDelta | ReasoningMetadata | ToolCallStart | ToolCallDelta | BlockEnd | Finish
+    TextDelta
+    | ReasoningDelta
+    | BlockMetadata
+    | ToolCallStart
+    | ToolCallDelta
+    | ProviderResult
+    | Source
+    | OpaqueBlock
+    | BlockEnd
+    | Finish
 )
 
 

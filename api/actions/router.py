@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.actions.schemas import DecideApprovals, SubmitToolResults
 from api.auth.principals import CurrentCaller
-from api.chats.router import CurrentChat
+from api.chats.access import OwnedChat
 from api.errors import ApiError, invalid
 from api.messages.sending import deliver
 from api.requests import IdempotencyKey, checked_key, key_reused, request_hash
@@ -24,7 +24,7 @@ from models.turns import AnswerCalls, Placement
 
 router = APIRouter(tags=["actions"])
 
-_ANSWERED = {204: {"description": "Taken; the turn goes on."}, **errors(400, 404, 409, 413, 422, 503)}
+_ANSWERED = {204: {"description": "Taken; the turn goes on."}, **errors(400, 403, 404, 409, 413, 422, 503)}
 
 
 @router.post(
@@ -33,7 +33,7 @@ _ANSWERED = {204: {"description": "Taken; the turn goes on."}, **errors(400, 404
 async def submit_tool_results(
     request: Request,
     body: SubmitToolResults,
-    chat: CurrentChat,
+    chat: OwnedChat,
     caller: CurrentCaller,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
@@ -54,7 +54,7 @@ async def submit_tool_results(
 async def decide_approvals(
     request: Request,
     body: DecideApprovals,
-    chat: CurrentChat,
+    chat: OwnedChat,
     caller: CurrentCaller,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import structlog
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.requests import HTTPConnection
 
@@ -45,8 +45,8 @@ def _secret(connection: HTTPConnection) -> str | None:
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
-async def _of_request(request: Request) -> Caller:
-    return await authenticate(request)
+async def _of_request(connection: HTTPConnection) -> Caller:
+    return await authenticate(connection)
 
 
 CurrentCaller = Annotated[Caller, Depends(_of_request)]

@@ -6,11 +6,12 @@ from typing import Annotated
 from uuid import UUID, uuid4
 
 import structlog
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth.principals import CurrentCaller
+from api.chats.access import CurrentChat, OwnedChat, UpdatableChat
 from api.chats.labels import checked_labels
 from api.chats.schemas import CreateChat, EditChat
 from api.chats.search import parse_filter
@@ -32,6 +33,7 @@ from api.requests import (
 from api.schemas import Chat, errors
 from api.services import Services, services_of
 from api.temporal_gateway import Command, Unavailable
+from models.permissions import Permission
 from models.store import chats
 from models.store.accounts import Caller
 from models.store.chats import ChatRecord, NewChat
@@ -42,18 +44,6 @@ router = APIRouter(tags=["chats"])
 
 _DEPLOYMENT_PROMPT = (Path(__file__).parent / "deployment_prompt.md").read_text().strip()
 _MAX_TITLE = 200
-
-
-async def find_chat(request: Request, chat: UUID, caller: CurrentCaller) -> ChatRecord:
-    """The chat in the path, if it is the caller's."""
-    structlog.contextvars.bind_contextvars(chat_id=str(chat))
-    record = await chats.find_chat(services_of(request).engine, caller, chat)
-    if record is None:
-        raise not_found("chat")
-    return record
-
-
-CurrentChat = Annotated[ChatRecord, Depends(find_chat)]
 
 
 @router.post(
@@ -91,8 +81,7 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
             "orchestrator",
         ),
     )
-    if body.organization_id != caller.organization_id:
-        raise ApiError(403, "You are not a member of this organization.")
+    _require_membership(caller, body.organization_id)
     if body.model_config_id == ZERO_UUID:
         raise invalid(("model_config_id", "Must be the id of a model, or absent."))
     content = stored_content(body.content)
@@ -102,8 +91,9 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
     if body.system_prompt and body.system_prompt.strip():
         prompts.append(body.system_prompt.strip())
     return NewChat(
+        organization_id=body.organization_id,
         content=content,
-        model_config_id=await choose_model(services, caller, body.model_config_id),
+        model_config_id=await choose_model(services, body.organization_id, body.model_config_id),
         title=provisional_title(content),
         client_type=body.client_type,
         labels=labels,
@@ -112,6 +102,13 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
         idempotency_key=key,
         request_hash=request_hash(body),
     )
+
+
+def _require_membership(caller: Caller, organization_id: UUID) -> None:
+    if caller.role_in(organization_id) is None:
+        raise ApiError(403, "You are not a member of this organization.")
+    if not caller.may(Permission.CREATE_CHATS, organization_id):
+        raise ApiError(403, "Auditors read the chats of an organization, and make none.")
 
 
 @router.get(
@@ -156,7 +153,7 @@ async def get_chat(chat: CurrentChat) -> Response:
     status_code=204,
     responses={204: {"description": "Changed."}, **errors(400, 404, 409, 503)},
 )
-async def edit_chat(request: Request, body: EditChat, chat: CurrentChat, caller: CurrentCaller) -> Response:
+async def edit_chat(request: Request, body: EditChat, chat: UpdatableChat, caller: CurrentCaller) -> Response:
     """Change title, labels or archived. Nothing is changed unless all of it can be."""
     refuse_unavailable(body, ("pin_order", "workspace_id", "plan_mode"))
     title = None if body.title is None else _checked_title(body.title)
@@ -189,7 +186,7 @@ def _checked_title(title: str) -> str:
     responses={200: {"model": Chat}, **errors(400, 404, 409, 503)},
 )
 async def interrupt_chat(
-    request: Request, chat: CurrentChat, caller: CurrentCaller, idempotency_key: IdempotencyKey = None
+    request: Request, chat: UpdatableChat, caller: CurrentCaller, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Stop the running turn. What the model has said so far is kept; it appears as a message shortly."""
     return await _changed_by(request, chat, caller, "interrupt", checked_key(idempotency_key))
@@ -198,9 +195,9 @@ async def interrupt_chat(
 @router.post(
     "/chats/{chat}/compact",
     operation_id="compactChat",
-    responses={200: {"model": Chat}, **errors(400, 404, 409, 503)},
+    responses={200: {"model": Chat}, **errors(400, 403, 404, 409, 503)},
 )
-async def compact_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -> Response:
+async def compact_chat(request: Request, chat: OwnedChat, caller: CurrentCaller) -> Response:
     """Have the conversation summarized, so that the model reads the summary in its place. The chat runs
     until the summary is written; all messages stay to be read."""
     _refuse_archived(chat)
@@ -210,9 +207,9 @@ async def compact_chat(request: Request, chat: CurrentChat, caller: CurrentCalle
 @router.post(
     "/chats/{chat}/clear",
     operation_id="clearChat",
-    responses={200: {"model": Chat}, **errors(400, 404, 409, 503)},
+    responses={200: {"model": Chat}, **errors(400, 403, 404, 409, 503)},
 )
-async def clear_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -> Response:
+async def clear_chat(request: Request, chat: OwnedChat, caller: CurrentCaller) -> Response:
     """Let the model forget the conversation so far. All messages stay to be read."""
     _refuse_archived(chat)
     return await _changed_by(request, chat, caller, "clear")

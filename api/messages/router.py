@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth.principals import CurrentCaller
-from api.chats.router import CurrentChat
+from api.chats.access import CurrentChat, OwnedChat
 from api.content import stored_content
 from api.errors import ApiError, invalid
 from api.features import ZERO_UUID, refuse_unavailable
@@ -19,7 +19,6 @@ from api.requests import IdempotencyKey, checked_key, choose_model, json_answer,
 from api.schemas import errors
 from api.services import Services, services_of
 from models.store import drafts, messages
-from models.store.accounts import Caller
 from models.store.chats import ChatRecord
 from models.turns import BusyBehavior, SendMessage
 
@@ -61,12 +60,12 @@ async def list_messages(
 @router.post(
     "/chats/{chat}/messages",
     operation_id="sendMessage",
-    responses={200: {"model": SentMessage}, **errors(400, 404, 409, 413, 422, 429, 503)},
+    responses={200: {"model": SentMessage}, **errors(400, 403, 404, 409, 413, 422, 429, 503)},
 )
 async def send_message(
     request: Request,
     body: SendChatMessage,
-    chat: CurrentChat,
+    chat: OwnedChat,
     caller: CurrentCaller,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
@@ -82,7 +81,7 @@ async def send_message(
         chat_id=chat.id,
         created_by=caller.user_id,
         content=content,
-        model_config_id=await _model(services, caller, chat, body.model_config_id),
+        model_config_id=await _model(services, chat, body.model_config_id),
         request_hash=hashed,
         idempotency_key=checked_key(idempotency_key),
     )
@@ -93,8 +92,8 @@ async def send_message(
     return json_answer(await sent_payload(services, chat, draft, content, answer))
 
 
-async def _model(services: Services, caller: Caller, chat: ChatRecord, wanted: UUID | None) -> UUID | None:
+async def _model(services: Services, chat: ChatRecord, wanted: UUID | None) -> UUID | None:
     """The model to store with a message; None: whichever the chat used last."""
     if wanted is not None and wanted != ZERO_UUID:
-        return await choose_model(services, caller, wanted)
-    return None if chat.model_enabled else await choose_model(services, caller, None)
+        return await choose_model(services, chat.organization_id, wanted)
+    return None if chat.model_enabled else await choose_model(services, chat.organization_id, None)

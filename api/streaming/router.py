@@ -1,21 +1,18 @@
 """The stream routes (spec api.md 6.1)."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, WebSocket
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.auth.principals import authenticate
-from api.chats.router import CurrentChat
-from api.errors import ApiError, invalid, not_found
+from api.chats.access import CurrentChat, find_streamed_chat
+from api.errors import ApiError, invalid
 from api.schemas import errors
 from api.services import services_of
 from api.streaming.events import Position
 from api.streaming.sse import MEDIA_TYPE, EventStream, accepts_events
 from api.streaming.websocket import stream_to
-from models.store import chats
 
 router = APIRouter(tags=["streams"])
 
@@ -68,15 +65,8 @@ async def stream_events(
 
 @router.websocket("/chats/{chat}/stream")
 async def stream_frames(websocket: WebSocket, chat: str, after_id: str | None = None) -> None:
-    caller = await authenticate(websocket)
-    services = services_of(websocket)
-    try:
-        chat_id = UUID(chat)
-    except ValueError:
-        raise invalid(("chat", "Must be a UUID.")) from None
-    if await chats.find_chat(services.engine, caller, chat_id) is None:
-        raise not_found("chat")
-    await stream_to(websocket, services.streams, chat_id, _after(after_id))
+    record = await find_streamed_chat(websocket, chat)
+    await stream_to(websocket, services_of(websocket).streams, record.id, _after(after_id))
 
 
 def _after(after_id: str | None) -> Position:

@@ -27,5 +27,5 @@ async def me(caller: CurrentCaller) -> UserAnswer:
         id=caller.user_id,
         username=caller.username,
         name=caller.name,
-        organization_ids=[caller.organization_id],
+        organization_ids=caller.organization_ids,
     )

@@ -1,32 +1,60 @@
-"""Who is calling, and the first account of a new installation."""
+"""Who is calling."""
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.store.reading import reading, transaction
-from models.store.tables import api_tokens, organizations, users
+from models.permissions import ROLES, SITE_OWNER, Permission, Role, Scope, SiteRole, granted
+from models.store.reading import reading
+from models.store.tables import api_tokens, memberships, users
 
-FIRST_ORGANIZATION = "default"
-FIRST_USER = "admin"
-
-_BOOTSTRAP_LOCK = 0x50455242
+_SCOPES = frozenset(scope.value for scope in Scope)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The user a request is made for. Queries about chats take it, and see only what is theirs."""
+    """The user a request is made for. Queries for a person take it, and see only what is theirs.
+
+    Attributes:
+        memberships: Organizations and the roles in them, the one joined first before the others.
+        scopes: What the token is good for, with everything that is implied.
+    """
 
     user_id: UUID
-    organization_id: UUID
     username: str
     name: str
+    site_role: SiteRole
+    memberships: tuple[tuple[UUID, Role], ...]
+    token_id: UUID
+    scopes: frozenset[Scope]
+
+    @property
+    def organization_ids(self) -> list[UUID]:
+        return [organization for organization, _ in self.memberships]
+
+    def role_in(self, organization_id: UUID) -> Role | None:
+        """The role in an organization; None: no member."""
+        return next(
+            (role for organization, role in self.memberships if organization == organization_id), None
+        )
+
+    def may(self, permission: Permission, organization_id: UUID) -> bool:
+        """Whether the caller may do this with an organization."""
+        if self.site_role is SiteRole.OWNER and permission in SITE_OWNER:
+            return True
+        role = self.role_in(organization_id)
+        return role is not None and permission in ROLES[role]
+
+    def organizations_with(self, permission: Permission) -> list[UUID]:
+        """Organizations in which the caller's role lets them do this."""
+        return [organization for organization, role in self.memberships if permission in ROLES[role]]
 
 
 def hash_secret(secret: str) -> bytes:
@@ -34,82 +62,60 @@ def hash_secret(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+def new_secret() -> str:
+    """The secret of a new token."""
+    return f"perdure_{secrets.token_urlsafe(32)}"
+
+
+def token_is_valid() -> ColumnElement[bool]:
+    """A token that has not expired, of a user who is not suspended. Needs both tables."""
+    return (users.c.status == "active") & or_(
+        api_tokens.c.expires_at.is_(None), api_tokens.c.expires_at > func.now()
+    )
+
+
 async def find_caller(engine: AsyncEngine, secret: str) -> tuple[Caller, datetime | None] | None:
     """The user a token belongs to, and when the token expires; None if there is no such valid token."""
+    membership = func.json_build_array(memberships.c.organization_id, memberships.c.role)
+    joined = (
+        select(
+            func.json_agg(
+                aggregate_order_by(membership, memberships.c.created_at, memberships.c.organization_id)
+            )
+        )
+        .where(memberships.c.user_id == users.c.id)
+        .scalar_subquery()
+    )
     async with reading(engine) as conn:
         result = await conn.execute(
             select(
-                users.c.id, users.c.organization_id, users.c.username, users.c.name, api_tokens.c.expires_at
+                users.c.id,
+                users.c.username,
+                users.c.name,
+                users.c.site_role,
+                joined.label("joined"),
+                api_tokens.c.id.label("token_id"),
+                api_tokens.c.scopes,
+                api_tokens.c.expires_at,
             )
             .join(api_tokens, api_tokens.c.user_id == users.c.id)
-            .where(
-                api_tokens.c.secret_hash == hash_secret(secret),
-                (api_tokens.c.expires_at.is_(None)) | (api_tokens.c.expires_at > func.now()),
-            )
+            .where(api_tokens.c.secret_hash == hash_secret(secret), token_is_valid())
         )
         row = result.one_or_none()
     if row is None:
         return None
-    return Caller(row.id, row.organization_id, row.username, row.name), row.expires_at
+    caller = Caller(
+        row.id,
+        row.username,
+        row.name,
+        SiteRole(row.site_role),
+        tuple((UUID(organization), Role(role)) for organization, role in row.joined or ()),
+        row.token_id,
+        granted(known_scopes(row.scopes)),
+    )
+    return caller, row.expires_at
 
 
-async def create_token(
-    engine: AsyncEngine, user_id: UUID, name: str, expires_at: datetime | None = None
-) -> str:
-    """Make a token. Its secret is returned here and kept nowhere."""
-    secret = _new_secret()
-    async with transaction(engine) as conn:
-        await conn.execute(
-            insert(api_tokens).values(
-                id=uuid4(), user_id=user_id, name=name, secret_hash=hash_secret(secret), expires_at=expires_at
-            )
-        )
-    return secret
-
-
-async def create_user(engine: AsyncEngine, organization_id: UUID, username: str, name: str = "") -> Caller:
-    """Add a user to an organization."""
-    user_id = uuid4()
-    async with transaction(engine) as conn:
-        await conn.execute(
-            insert(users).values(id=user_id, organization_id=organization_id, username=username, name=name)
-        )
-    return Caller(user_id, organization_id, username, name)
-
-
-async def bootstrap(engine: AsyncEngine, deliver: Callable[[str], None]) -> UUID:
-    """Make the first organization, its first user and a token, unless they exist.
-
-    Args:
-        deliver: Is given the new token before it becomes valid, so that a crash in between leaves a
-            token nobody can use instead of an account nobody can enter.
-
-    Returns:
-        The id of the first organization.
-    """
-    async with transaction(engine) as conn:
-        await conn.execute(select(func.pg_advisory_xact_lock(_BOOTSTRAP_LOCK)))
-        found = await conn.execute(
-            select(organizations.c.id).where(organizations.c.name == FIRST_ORGANIZATION)
-        )
-        organization_id = found.scalar_one_or_none()
-        if organization_id is not None:
-            return organization_id
-        organization_id, user_id, secret = uuid4(), uuid4(), _new_secret()
-        await conn.execute(insert(organizations).values(id=organization_id, name=FIRST_ORGANIZATION))
-        await conn.execute(
-            insert(users).values(
-                id=user_id, organization_id=organization_id, username=FIRST_USER, name="Administrator"
-            )
-        )
-        await conn.execute(
-            insert(api_tokens).values(
-                id=uuid4(), user_id=user_id, name="first start", secret_hash=hash_secret(secret)
-            )
-        )
-        deliver(secret)
-        return organization_id
-
-
-def _new_secret() -> str:
-    return f"perdure_{secrets.token_urlsafe(32)}"
+def known_scopes(stored: Collection[str]) -> frozenset[Scope]:
+    """Scopes as a token's row names them; one that this version does not know grants nothing."""
+    return frozenset(Scope(name) for name in stored if name in _SCOPES)

@@ -1,7 +1,6 @@
-"""Chats as their owner sees them, and the looking after of those in motion.
+"""Chats as people see them, and the looking after of those in motion.
 
-What a caller may see is decided here and nowhere else: every query for a person takes the caller, and
-`_seen_by` is the only place that turns one into a condition.
+Every query for a person takes the caller; what they may see is decided by `models.store.scoping`.
 """
 
 from collections.abc import AsyncGenerator, Collection, Sequence
@@ -13,7 +12,6 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     ARRAY,
-    ColumnElement,
     RowMapping,
     Select,
     Uuid,
@@ -22,6 +20,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    null,
     or_,
     select,
     tuple_,
@@ -33,9 +32,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from models.chat_state import ChatState, ChatStatus
 from models.chat_tools import ChatTools
 from models.parts import CONTENT_VERSION
+from models.permissions import Access
 from models.store.accounts import Caller
 from models.store.bundle import state_of
 from models.store.reading import reading, transaction
+from models.store.scoping import access_to_chat, created_by, is_shared, readable, updatable
 from models.store.tables import chats, messages, model_configs, users
 
 _SWEEP_LOCK = 0x50455253
@@ -43,7 +44,13 @@ _SWEEP_LOCK = 0x50455253
 
 @dataclass(frozen=True, slots=True)
 class ChatRecord:
-    """A chat with the names of what it refers to. `model_enabled`: its last model may still be used."""
+    """A chat with the names of what it refers to.
+
+    Attributes:
+        model_enabled: Its last model may still be used.
+        shared: Its family is shared with somebody.
+        access: What the caller it was read for is to it; None: it was read for nobody.
+    """
 
     id: UUID
     organization_id: UUID
@@ -66,6 +73,8 @@ class ChatRecord:
     created_at: datetime
     updated_at: datetime
     request_hash: str | None
+    shared: bool
+    access: Access | None
     state: ChatState
 
 
@@ -73,6 +82,7 @@ class ChatRecord:
 class NewChat:
     """A chat about to be made. `content` is the first message, in stored form."""
 
+    organization_id: UUID
     content: list[dict[str, Any]]
     model_config_id: UUID
     title: str
@@ -109,11 +119,8 @@ _STATE_COLUMNS = (
 )
 
 
-def _seen_by(caller: Caller) -> ColumnElement[bool]:
-    return chats.c.owner_id == caller.user_id
-
-
-def _select_chats() -> Select[*tuple[Any, ...]]:
+def _select_chats(caller: Caller | None = None) -> Select[*tuple[Any, ...]]:
+    access = null() if caller is None else access_to_chat(caller.user_id)
     return (
         select(
             chats.c.id,
@@ -137,6 +144,8 @@ def _select_chats() -> Select[*tuple[Any, ...]]:
             chats.c.created_at,
             chats.c.updated_at,
             chats.c.request_hash,
+            is_shared().label("shared"),
+            access.label("access"),
             *_STATE_COLUMNS,
         )
         .join(users, users.c.id == chats.c.owner_id)
@@ -145,8 +154,9 @@ def _select_chats() -> Select[*tuple[Any, ...]]:
 
 
 def _record(row: RowMapping) -> ChatRecord:
-    own = {name: row[name] for name in ChatRecord.__dataclass_fields__ if name != "state"}
-    return ChatRecord(**own, state=state_of(row))
+    own = {name: row[name] for name in ChatRecord.__dataclass_fields__ if name not in ("access", "state")}
+    access = None if row["access"] is None else Access(row["access"])
+    return ChatRecord(**own, access=access, state=state_of(row))
 
 
 async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> ChatRecord:
@@ -159,7 +169,7 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
             upsert(chats)
             .values(
                 id=uuid4(),
-                organization_id=caller.organization_id,
+                organization_id=new.organization_id,
                 owner_id=caller.user_id,
                 status=ChatStatus.RUNNING,
                 history_version=1,
@@ -180,7 +190,7 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
             which = chats.c.id == chat_id
         else:
             which = chats.c.idempotency_key == new.idempotency_key
-        result = await conn.execute(_select_chats().where(_seen_by(caller), which))
+        result = await conn.execute(_select_chats(caller).where(chats.c.owner_id == caller.user_id, which))
         return _record(result.mappings().one())
 
 
@@ -209,9 +219,11 @@ def _first_messages(chat_id: UUID, caller: Caller, new: NewChat) -> list[dict[st
 
 
 async def find_chat(engine: AsyncEngine, caller: Caller, chat_id: UUID) -> ChatRecord | None:
-    """One chat; None if the caller has none with this id."""
+    """One chat; None if the caller may read none with this id."""
     async with reading(engine) as conn:
-        result = await conn.execute(_select_chats().where(_seen_by(caller), chats.c.id == chat_id))
+        result = await conn.execute(
+            _select_chats(caller).where(readable(caller.user_id), chats.c.id == chat_id)
+        )
         row = result.mappings().one_or_none()
     return None if row is None else _record(row)
 
@@ -234,8 +246,8 @@ async def list_chats(
         The page; None if there is no chat `after_id`.
     """
     query = (
-        _select_chats()
-        .where(_seen_by(caller), chats.c.archived.is_(wanted.archived))
+        _select_chats(caller)
+        .where(created_by(caller.user_id), chats.c.archived.is_(wanted.archived))
         .order_by(func.nullif(chats.c.pin_order, 0), chats.c.updated_at.desc(), chats.c.id.desc())
         .limit(limit)
         .offset(offset)
@@ -247,7 +259,7 @@ async def list_chats(
     async with reading(engine) as conn:
         if after_id is not None:
             found = await conn.execute(
-                select(chats.c.updated_at).where(_seen_by(caller), chats.c.id == after_id)
+                select(chats.c.updated_at).where(created_by(caller.user_id), chats.c.id == after_id)
             )
             updated_at = found.scalar_one_or_none()
             if updated_at is None:
@@ -269,7 +281,9 @@ async def edit_metadata(
         changes |= {"labels": labels, "updated_at": func.now()}
     if changes:
         async with reading(engine) as conn:
-            await conn.execute(update(chats).where(_seen_by(caller), chats.c.id == chat_id).values(**changes))
+            await conn.execute(
+                update(chats).where(updatable(caller.user_id), chats.c.id == chat_id).values(**changes)
+            )
 
 
 async def read_versions(engine: AsyncEngine, chat_ids: Collection[UUID]) -> dict[UUID, int]:

@@ -69,7 +69,8 @@ class Answer:
 
     `calls` are the calls the model asks us to run, `not_run` those that were cut off before they were
     whole, or that it did not wait for; `usage` counts tokens. `compaction_due`: the context is so full
-    that the conversation is to be summarized before it goes on.
+    that the conversation is to be summarized before it goes on. `goes_on`: the model has paused, and goes on
+    with this answer in the next step of the turn.
     """
 
     parts: list[dict[str, Any]]
@@ -80,6 +81,7 @@ class Answer:
     runtime_ms: int | None = None
     provider_response_id: str | None = None
     compaction_due: bool = False
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +188,10 @@ async def commit_step(
             bundle.add_messages([_assistant_row(answer)], turn=call.turn, step=call.step)
         bundle.add_messages(_synthetic_rows(answer, stopped=stopped), turn=call.turn, step=call.step)
         open_calls = [] if stopped else [ref.stored() for ref in answer.calls]
-        ended = not open_calls
-        compacts = answer.compaction_due and not stopped
+        goes_on = answer.goes_on and not stopped
+        ended = not open_calls and not goes_on
+        # A pause is no place to compact: the vendor wants this very answer back.
+        compacts = answer.compaction_due and not stopped and not goes_on
         why = CompactionReason.THRESHOLD if ended else CompactionReason.INLINE
         bundle.set(compaction_due=why if compacts else None)
         if ended and bundle.queued == 0 and not compacts:

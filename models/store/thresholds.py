@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import ARRAY, Uuid, any_, delete, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -32,11 +32,11 @@ async def list_thresholds(engine: AsyncEngine, caller: Caller) -> list[Threshold
 
 
 async def is_enabled(engine: AsyncEngine, caller: Caller, model_config_id: UUID) -> bool | None:
-    """Whether a model of the caller's organization may be used; None if there is no such model."""
+    """Whether a model of one of the caller's organizations may be used; None if there is no such model."""
     async with reading(engine) as conn:
         return await conn.scalar(
             select(model_configs.c.enabled).where(
-                model_configs.c.organization_id == caller.organization_id,
+                model_configs.c.organization_id == any_(literal(caller.organization_ids, ARRAY(Uuid))),
                 model_configs.c.id == model_config_id,
             )
         )

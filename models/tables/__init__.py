@@ -2,17 +2,33 @@
 
 from sqlmodel import SQLModel
 
-from models.tables.accounts import ApiToken, Organization, User
+from models.tables.accounts import (
+    ApiToken,
+    Group,
+    GroupMember,
+    Membership,
+    Organization,
+    User,
+    UserIdentity,
+)
+from models.tables.audit import AuditRecord
 from models.tables.catalog import CompactionThreshold, ModelConfig
 from models.tables.chats import Chat, Draft, Message, QueuedMessage, Step, ToolResult
+from models.tables.sharing import ChatGroupReader, ChatUserReader
 
 metadata = SQLModel.metadata
 
 __all__ = [
     "ApiToken",
+    "AuditRecord",
     "Chat",
+    "ChatGroupReader",
+    "ChatUserReader",
     "CompactionThreshold",
     "Draft",
+    "Group",
+    "GroupMember",
+    "Membership",
     "Message",
     "ModelConfig",
     "Organization",
@@ -20,5 +36,6 @@ __all__ = [
     "Step",
     "ToolResult",
     "User",
+    "UserIdentity",
     "metadata",
 ]

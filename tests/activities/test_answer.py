@@ -6,21 +6,24 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from activities.answer import AnswerBuilder, merge
+from activities.answer import AnswerBuilder, merge, shown_as
 from activities.providers.protocol import (
     BlockEnd,
+    BlockMetadata,
     Finish,
     FinishReason,
     ModelEvent,
+    OpaqueBlock,
+    ProviderResult,
     ReasoningDelta,
-    ReasoningMetadata,
+    Source,
     TextDelta,
     ToolCallDelta,
     ToolCallStart,
     Usage,
 )
 from models.chat_state import ToolCallRef
-from models.parts import PARTS
+from models.parts import PARTS, public_parts
 
 SIGNED = {"anthropic": {"signature": "sig+/="}}
 FINISH = Finish(FinishReason.TOOL_CALLS, Usage(), "msg_1")
@@ -50,7 +53,7 @@ def test_a_whole_answer_as_it_is_shown_and_as_it_is_kept() -> None:
     builder, shown = build(
         ReasoningDelta(0, "Let me "),
         ReasoningDelta(0, "think."),
-        ReasoningMetadata(0, SIGNED),
+        BlockMetadata(0, SIGNED),
         BlockEnd(0),
         TextDelta(1, "I will "),
         TextDelta(1, "look."),
@@ -111,7 +114,12 @@ def test_blocks_are_kept_in_the_order_they_were_opened_even_when_they_interleave
 
 def test_blank_blocks_are_dropped_but_signed_reasoning_stays() -> None:
     builder, _ = build(
-        TextDelta(0, " \n"), ReasoningDelta(1, " "), ReasoningMetadata(2, SIGNED), TextDelta(3, "a"), FINISH
+        TextDelta(0, " \n"),
+        ReasoningDelta(1, " "),
+        ReasoningDelta(2, ""),
+        BlockMetadata(2, SIGNED),
+        TextDelta(3, "a"),
+        FINISH,
     )
     assert [(part["type"], part["text"]) for part in builder.finished().parts] == [
         ("reasoning", ""),
@@ -148,7 +156,7 @@ def test_calls_are_run_only_when_the_model_waits_for_them() -> None:
 def test_an_interrupted_answer_keeps_what_there_was() -> None:
     builder, _ = build(
         ReasoningDelta(0, "whole"),
-        ReasoningMetadata(0, SIGNED),
+        BlockMetadata(0, SIGNED),
         BlockEnd(0),
         ToolCallStart(1, "a", "look"),
         ToolCallDelta(1, '{"at": 1}'),
@@ -222,3 +230,113 @@ def test_parts_that_continue_each_other_become_one(
     first: dict[str, Any], second: dict[str, Any], merged: dict[str, Any] | None
 ) -> None:
     assert merge(first, second) == merged
+
+
+HIT = {"url": "https://a.example", "title": "A"}
+ENCRYPTED = {
+    "anthropic": {"block": {"type": "web_search_tool_result", "content": [{"encrypted_content": "x"}]}}
+}
+
+
+def search(call_id: str = "srv_1") -> list[ModelEvent]:
+    return [
+        ToolCallStart(0, call_id, "web_search", provider_executed=True),
+        ToolCallDelta(0, '{"query": "a"}'),
+        BlockMetadata(0, {"anthropic": {"block": {"type": "server_tool_use"}}}),
+        BlockEnd(0),
+        ProviderResult(1, call_id, "web_search", [HIT], metadata=ENCRYPTED),
+        Source(1, HIT["url"], HIT["title"]),
+        BlockEnd(1),
+    ]
+
+
+def test_what_the_vendor_ran_is_kept_in_place_and_nobody_is_shown_what_is_the_vendors() -> None:
+    builder, shown = build(
+        *search(),
+        TextDelta(2, "It is A."),
+        BlockMetadata(2, {"anthropic": {"citations": [{"url": HIT["url"]}]}}),
+        Source(2, HIT["url"]),
+        Finish(FinishReason.STOP, Usage()),
+    )
+    call = {
+        "type": "tool-call",
+        "tool_call_id": "srv_1",
+        "tool_name": "web_search",
+        "provider_executed": True,
+    }
+    whole = {**call, "args": {"query": "a"}, "created_at": second(1)}
+    result = {**call, "type": "tool-result", "result": [HIT], "created_at": second(2)}
+    source = {"type": "source", **HIT}
+    assert [part for part in shown if part] == [
+        {**call, "args_delta": ""},
+        {**call, "args_delta": '{"query": "a"}'},
+        whole,
+        result,
+        source,
+        {"type": "text", "text": "It is A."},
+    ]
+    kept = builder.finished()
+    assert kept.parts == [
+        {**whole, "provider_metadata": {"anthropic": {"block": {"type": "server_tool_use"}}}},
+        {**result, "provider_metadata": ENCRYPTED},
+        source,
+        {
+            "type": "text",
+            "text": "It is A.",
+            "provider_metadata": {"anthropic": {"citations": [{"url": HIT["url"]}]}},
+        },
+    ]
+    assert kept.calls == []
+    assert builder.calls_to_run(FinishReason.TOOL_CALLS) == []
+    PARTS.validate_python(kept.parts)
+
+
+def test_parts_are_shown_under_the_role_of_who_speaks() -> None:
+    assert shown_as({"type": "tool-result"}) == "tool"
+    assert [shown_as({"type": kind}) for kind in ("text", "tool-call", "source")] == ["assistant"] * 3
+
+
+def test_an_unknown_block_is_kept_whole_and_shown_to_nobody() -> None:
+    metadata = {"anthropic": {"block": {"type": "hologram", "data": "…"}}}
+    builder, shown = build(OpaqueBlock(0, metadata), BlockEnd(0), FINISH)
+    assert shown == [None, None, None]
+    assert builder.finished().parts == [{"type": "opaque", "provider_metadata": metadata}]
+    assert builder.has_output()
+    PARTS.validate_python(builder.finished().parts)
+    assert public_parts(builder.finished().parts) == []
+
+
+def test_a_search_that_an_interruption_cut_short_is_left_out() -> None:
+    call, *_ = search()
+    builder, _ = build(TextDelta(2, "so"), call)
+    kept = builder.partial(datetime.now(UTC))
+    assert [part["type"] for part in kept.parts] == ["text"]
+    assert kept.calls == []
+    builder, _ = build(*search())
+    assert [p["type"] for p in builder.partial(datetime.now(UTC)).parts] == [
+        "tool-call",
+        "tool-result",
+        "source",
+    ]
+
+
+def test_metadata_that_says_nothing_takes_no_signature_away() -> None:
+    builder, _ = build(
+        ReasoningDelta(0, "Hm."),
+        BlockMetadata(0, SIGNED),
+        BlockMetadata(0, {"anthropic": {"signature": ""}, "openai": {"id": "rs_1"}}),
+        FINISH,
+    )
+    assert builder.finished().parts[0]["provider_metadata"] == {**SIGNED, "openai": {"id": "rs_1"}}
+
+
+def test_metadata_of_a_block_that_was_never_opened_is_refused() -> None:
+    with pytest.raises(ValueError, match="block 3"):
+        build(BlockMetadata(3, SIGNED))
+
+
+def test_calls_that_share_an_id_are_told_apart() -> None:
+    builder, shown = build(ToolCallStart(0, "a", "look"), ToolCallStart(1, "a", "look"), FINISH)
+    assert [ref.id for ref in builder.finished().calls] == ["a", "a_2"]
+    assert shown[1]
+    assert shown[1]["tool_call_id"] == "a_2"

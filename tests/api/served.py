@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,9 +15,12 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app, end_streams
-from models.store.accounts import Caller, create_token, create_user
+from models.permissions import Role, Scope, SiteRole
+from models.store.accounts import Caller, find_caller
 from models.store.catalog import OfferedModel, ensure_models, find_usable
 from models.store.tables import organizations
+from models.store.tokens import NewToken, create_token
+from models.store.users import NewUser, create_user
 from runtime.settings import Settings
 
 Body = dict[str, Any]
@@ -75,13 +79,38 @@ async def make_organization(engine: AsyncEngine) -> tuple[UUID, UUID]:
     return organization, model
 
 
+async def make_token(
+    engine: AsyncEngine, user_id: UUID, *scopes: Scope, expires_at: datetime | None = None
+) -> str:
+    """A new token; without scopes, one for everything."""
+    granted = frozenset(scopes or [Scope.ALL])
+    _, token = await create_token(engine, NewToken(user_id, "test", granted, expires_at))
+    return token
+
+
 @asynccontextmanager
-async def person(engine: AsyncEngine, url: str, organization: UUID, name: str) -> AsyncGenerator[Person]:
-    caller = await create_user(engine, organization, f"{name}-{uuid4().hex[:8]}", name)
-    token = await create_token(engine, caller.user_id, "test")
+async def person(
+    engine: AsyncEngine,
+    url: str,
+    organization: UUID,
+    name: str,
+    *,
+    role: Role = Role.MEMBER,
+    site_role: SiteRole = SiteRole.NONE,
+) -> AsyncGenerator[Person]:
+    """A new member of an organization."""
+    new = NewUser(f"{name}-{uuid4().hex[:8]}", name, memberships=((organization, role),), site_role=site_role)
+    token = await make_token(engine, (await create_user(engine, new)).id)
+    found = await find_caller(engine, token)
+    assert found is not None
+    async with client(url, token) as http:
+        yield Person(found[0], token, http)
+
+
+def client(url: str, token: str) -> httpx2.AsyncClient:
+    """A client that carries a token."""
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(base_url=f"{url}/api/v2", headers=headers, timeout=20) as http:
-        yield Person(caller, token, http)
+    return httpx2.AsyncClient(base_url=f"{url}/api/v2", headers=headers, timeout=20)
 
 
 def text(words: str) -> list[Body]:

@@ -7,10 +7,9 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from models.store.accounts import create_token
 from runtime.settings import Settings
 from tests.api.conftest import Door
-from tests.api.served import served, text
+from tests.api.served import make_token, served, text
 
 
 @pytest.mark.parametrize(
@@ -48,7 +47,7 @@ async def test_both_headers_carry_a_token(door: Door):
 
 async def test_an_expired_token_is_none(door: Door):
     past = datetime.now(UTC) - timedelta(seconds=1)
-    token = await create_token(door.engine, door.owner.caller.user_id, "old", past)
+    token = await make_token(door.engine, door.owner.caller.user_id, expires_at=past)
     async with httpx2.AsyncClient(base_url=door.served.url) as http:
         response = await http.get("/api/v2/chats", headers={"Coder-Session-Token": token})
     assert response.status_code == 401

@@ -17,7 +17,11 @@ class Rows:
             return list((await conn.execute(text(sql), values)).all())
 
     async def first_user(self) -> Any:
-        return (await self.ask("SELECT id, organization_id FROM users ORDER BY created_at LIMIT 1"))[0]
+        return (
+            await self.ask(
+                "SELECT user_id AS id, organization_id FROM memberships ORDER BY created_at LIMIT 1"
+            )
+        )[0]
 
     async def until(self, sql: str, *, seconds: float = 20, **values: Any) -> list[Any]:
         """Ask until there is an answer with rows."""

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from activities.providers.anthropic.signing import thinking_block
-from activities.providers.protocol import ModelRequest, PromptMessage, ToolSpec
+from activities.providers.protocol import ModelRequest, PromptMessage, ToolChoice, ToolSpec
 
 MIN_THINKING_BUDGET_TOKENS = 1024
 CACHED_MESSAGES = 2
@@ -42,7 +42,7 @@ def wire_request(request: ModelRequest, vendor: str) -> dict[str, Any]:
         body["system"] = system
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
-        if not request.may_call_tools:
+        if request.tool_choice == ToolChoice.NONE:
             body["tool_choice"] = {"type": "none"}
     return body
 

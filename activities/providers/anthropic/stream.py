@@ -21,12 +21,12 @@ from activities.providers.failures import ended_early
 from activities.providers.json_text import decode_json
 from activities.providers.protocol import (
     BlockEnd,
+    BlockMetadata,
     Finish,
     FinishReason,
     ModelCallError,
     ModelEvent,
     ReasoningDelta,
-    ReasoningMetadata,
     TextDelta,
     ToolCallDelta,
     ToolCallStart,
@@ -140,12 +140,12 @@ class MessageReader:
                 if text := block.get("text"):
                     yield TextDelta(index, text)
             case "thinking":
-                if thinking := block.get("thinking"):
-                    yield ReasoningDelta(index, thinking)
+                yield ReasoningDelta(index, block.get("thinking") or "")
                 if signature := block.get("signature"):
-                    yield ReasoningMetadata(index, signed(self._vendor, signature))
+                    yield BlockMetadata(index, signed(self._vendor, signature))
             case "redacted_thinking":
-                yield ReasoningMetadata(index, redacted(self._vendor, block["data"]))
+                yield ReasoningDelta(index, "")
+                yield BlockMetadata(index, redacted(self._vendor, block["data"]))
             case "tool_use":
                 # Some gateways leave the id out; calls and results are matched by it.
                 call_id = block.get("id") or f"{self._response_id}_{index}"
@@ -170,7 +170,7 @@ class MessageReader:
                 yield ReasoningDelta(index, delta["thinking"])
             case "signature_delta":
                 if signature := delta["signature"]:
-                    yield ReasoningMetadata(index, signed(self._vendor, signature))
+                    yield BlockMetadata(index, signed(self._vendor, signature))
             case "input_json_delta":
                 if delta["partial_json"]:
                     self._whole_inputs.pop(index, None)

@@ -14,7 +14,7 @@ from activities.prompt.summary import (
     summary_request,
     summary_text,
 )
-from activities.providers.protocol import ModelRequest, ToolSpec
+from activities.providers.protocol import ModelRequest, ToolChoice, ToolSpec
 from models.store.transcripts import TranscriptMessage, unanswered
 
 FACTS = ModelFacts("m", 1000, 2000)
@@ -51,7 +51,7 @@ def asked(attempt: int) -> ModelRequest:
 
 def test_the_first_prompt_is_the_conversation_as_it_was_with_its_tools() -> None:
     request = asked(0)
-    assert (request.tools, request.may_call_tools, request.system) == (TOOLS, False, ["Be brief."])
+    assert (request.tools, request.tool_choice, request.system) == (TOOLS, ToolChoice.NONE, ["Be brief."])
     assert request.messages[:-1] != []
     assert request.messages[2].parts == TRANSCRIPT[3].parts
     assert words(request)[-1] == INSTRUCTION

@@ -13,6 +13,7 @@ from models.store.bundle import read_state
 from models.store.tables import (
     chats,
     drafts,
+    memberships,
     messages,
     model_configs,
     organizations,
@@ -49,7 +50,10 @@ async def new_chat(engine: AsyncEngine, *, context_limit: int = 1000) -> "ChatRo
     organization, owner, model = uuid4(), uuid4(), uuid4()
     async with engine.begin() as conn:
         await conn.execute(insert(organizations).values(id=organization, name=str(organization)))
-        await conn.execute(insert(users).values(id=owner, organization_id=organization, username=str(owner)))
+        await conn.execute(insert(users).values(id=owner, username=str(owner)))
+        await conn.execute(
+            insert(memberships).values(user_id=owner, organization_id=organization, role="member")
+        )
         await conn.execute(
             insert(model_configs).values(
                 id=model,
@@ -87,7 +91,9 @@ class ChatRows:
         backlog = backlog if queued is None else queued
         async with self.engine.begin() as conn:
             organization = (
-                await conn.execute(select(users.c.organization_id).where(users.c.id == self.owner))
+                await conn.execute(
+                    select(memberships.c.organization_id).where(memberships.c.user_id == self.owner)
+                )
             ).scalar_one()
             await conn.execute(
                 insert(chats).values(

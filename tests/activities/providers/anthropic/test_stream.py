@@ -9,12 +9,12 @@ from activities.providers.anthropic.errors import UnreadableStream
 from activities.providers.anthropic.stream import MessageReader
 from activities.providers.protocol import (
     BlockEnd,
+    BlockMetadata,
     Finish,
     FinishReason,
     ModelCallError,
     ModelEvent,
     ReasoningDelta,
-    ReasoningMetadata,
     TextDelta,
     ToolCallDelta,
     ToolCallStart,
@@ -51,15 +51,17 @@ def test_thinking_with_its_signature() -> None:
         delta(0, "signature_delta", signature=""),
         stop(0),
     ) == [
+        ReasoningDelta(0, ""),
         ReasoningDelta(0, "Hm"),
-        ReasoningMetadata(0, {"anthropic": {"signature": "sig"}}),
+        BlockMetadata(0, {"anthropic": {"signature": "sig"}}),
         BlockEnd(0),
     ]
 
 
 def test_redacted_thinking_is_kept() -> None:
     assert read(start(0, "redacted_thinking", data="enc"), stop(0)) == [
-        ReasoningMetadata(0, {"anthropic": {"redacted_data": "enc"}}),
+        ReasoningDelta(0, ""),
+        BlockMetadata(0, {"anthropic": {"redacted_data": "enc"}}),
         BlockEnd(0),
     ]
 
