@@ -9,6 +9,7 @@ from temporalio import activity
 from activities.live import LiveView
 from models.chat_state import ChatState
 from models.store import bundle, steps, transitions
+from models.store.families import read_versions_below
 from models.turns import Commit, Receipt, ResultsCommit, Verdict
 
 
@@ -25,9 +26,12 @@ class Transitions:
         if receipt.verdict is Verdict.APPLIED:
             version = receipt.state.snapshot_version
             if commit.write.stop_turn:
-                self.live.stop(commit.chat_id, commit.write.turn, version)
+                self.live.stop(commit.chat_id, commit.write.expect_turn, version)
             else:
                 self.live.wake(commit.chat_id, version)
+            if commit.write.family:
+                for member, member_version in await read_versions_below(self.engine, commit.chat_id):
+                    self.live.wake(member, member_version)
         return receipt
 
     @activity.defn

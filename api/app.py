@@ -15,12 +15,14 @@ from api.auth.callers import CallerCache
 from api.auth.principals import TOKEN_SCHEMES
 from api.body_limit import BodyLimit
 from api.chats.router import router as chats_router
+from api.control.router import router as control_router
 from api.errors import install_error_handlers
 from api.health.router import router as health_router
 from api.messages.router import router as messages_router
 from api.middleware import RequestContext
 from api.openapi import describe_truthfully
 from api.preferences.router import router as preferences_router
+from api.queue.router import router as queue_router
 from api.services import Services
 from api.streaming.hub import StreamHub
 from api.streaming.router import router as streams_router
@@ -59,6 +61,8 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (
         chats_router,
         messages_router,
+        queue_router,
+        control_router,
         actions_router,
         streams_router,
         users_router,

@@ -63,6 +63,7 @@ class ChatRecord:
     model: str
     model_enabled: bool
     last_model_config_id: UUID
+    last_reasoning_effort: str | None
     title: str
     client_type: str
     labels: dict[str, str]
@@ -92,6 +93,7 @@ class NewChat:
     tools: ChatTools
     idempotency_key: str | None
     request_hash: str
+    reasoning_effort: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ def _select_chats(caller: Caller | None = None) -> Select[*tuple[Any, ...]]:
             model_configs.c.model,
             model_configs.c.enabled.label("model_enabled"),
             chats.c.last_model_config_id,
+            chats.c.last_reasoning_effort,
             chats.c.title,
             chats.c.client_type,
             chats.c.labels,
@@ -177,6 +180,7 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
                 client_type=new.client_type,
                 labels=new.labels,
                 last_model_config_id=new.model_config_id,
+                last_reasoning_effort=new.reasoning_effort,
                 idempotency_key=new.idempotency_key,
                 request_hash=new.request_hash,
                 tools=new.tools.model_dump(mode="json", exclude_defaults=True) or None,
@@ -204,6 +208,7 @@ def _first_messages(chat_id: UUID, caller: Caller, new: NewChat) -> list[dict[st
             "content": [{"type": "text", "text": prompt}],
             "created_by": None,
             "model_config_id": None,
+            "reasoning_effort": None,
         }
         for prompt in new.system_prompts
     ]
@@ -214,6 +219,7 @@ def _first_messages(chat_id: UUID, caller: Caller, new: NewChat) -> list[dict[st
         "content": new.content,
         "created_by": caller.user_id,
         "model_config_id": new.model_config_id,
+        "reasoning_effort": new.reasoning_effort,
     }
     return [*system, user]
 
@@ -322,6 +328,7 @@ async def read_unmoved(
                 ),
             ),
             chats.c.updated_at < func.now() - age,
+            chats.c.archived.is_(False),  # else it is in an invalid state, and no workflow would touch it
         )
         .order_by(chats.c.updated_at, chats.c.id)
         .limit(limit)

@@ -3,7 +3,7 @@
 A draft leaves `pending` once, on its row: by the workflow (`models.store.transitions`) or by `withdraw`.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -40,32 +40,25 @@ class Draft:
     answer: Answer | None
 
 
-async def store_draft(
-    engine: AsyncEngine,
-    *,
-    chat_id: UUID,
-    created_by: UUID,
-    content: list[dict[str, Any]],
-    model_config_id: UUID | None = None,
-    reasoning_effort: str | None = None,
-    request_hash: str,
-    idempotency_key: str | None,
-) -> Draft:
-    """Store a message, or find the one stored earlier under this key of this chat.
+@dataclass(frozen=True, slots=True)
+class NewDraft:
+    """Content on its way. Without a model or an effort, the chat decides when it is placed."""
+
+    content: list[dict[str, Any]]
+    request_hash: str
+    idempotency_key: str | None = None
+    model_config_id: UUID | None = None
+    reasoning_effort: str | None = None
+
+
+async def store_draft(engine: AsyncEngine, *, chat_id: UUID, created_by: UUID, new: NewDraft) -> Draft:
+    """Store what somebody wants placed, or find what was stored earlier under this key of this chat.
 
     A withdrawn one is revived for a new delivery, if the request is the same; the caller compares
     `request_hash`.
     """
-    statement = insert(drafts).values(
-        id=uuid4(),
-        chat_id=chat_id,
-        created_by=created_by,
-        content=content,
-        model_config_id=model_config_id,
-        reasoning_effort=reasoning_effort,
-        request_hash=request_hash,
-        idempotency_key=idempotency_key,
-    )
+    values = {"id": uuid4(), "chat_id": chat_id, "created_by": created_by, **asdict(new)}
+    statement = insert(drafts).values(values)
     revive = and_(drafts.c.state == "withdrawn", drafts.c.request_hash == statement.excluded.request_hash)
     statement = statement.on_conflict_do_update(
         constraint="drafts_idempotency_key",
