@@ -19,7 +19,9 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities import metrics
+from activities.announcing import hints_of_step
 from activities.answer import AnswerBuilder
+from activities.attachments import Attachments
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
@@ -82,6 +84,7 @@ class Compactions:
     stops: StopListener
     tools: ToolRegistry
     providers: Mapping[str, ModelProvider]
+    attachments: Attachments
     patience: Patience
     timeout_seconds: float
 
@@ -89,7 +92,9 @@ class Compactions:
     async def compact(self, compaction: Compaction) -> ChatState:
         async with beating(), self.stops.watch(compaction.chat_id, compaction.turn) as stop:
             begun = await compactions.begin_compaction(self.engine, compaction)
-            if isinstance(begun, ChatState):
+            if isinstance(begun, ChatState):  # whoever committed it may have died before it could tell
+                hints = hints_of_step(compaction.chat_id, begun)
+                self.live.wake(compaction.chat_id, begun.snapshot_version, hints)
                 return begun
             run = _Run(self, compaction, begun, self.live.open_episode(compaction.chat_id, begun.episode))
             try:
@@ -152,7 +157,8 @@ class _Run:
             state = await compactions.commit_compaction(means.engine, compaction, begun, rows, failure)
             self._count("success")
             self._count_turn(state)
-            means.live.wake_committed(compaction.chat_id, state.snapshot_version)
+            hints = hints_of_step(compaction.chat_id, state)
+            means.live.wake_committed(compaction.chat_id, state.snapshot_version, hints)
             return state
         if summary is not None and self._call:
             if summary.retryable and activity.info().attempt < ATTEMPTS:
@@ -164,7 +170,7 @@ class _Run:
         await self.writer.close()
         state = await compactions.give_up(means.engine, compaction, begun, summary)
         self._count_turn(state)
-        means.live.wake(compaction.chat_id, state.snapshot_version)
+        means.live.wake(compaction.chat_id, state.snapshot_version, hints_of_step(compaction.chat_id, state))
         return state
 
     async def _ask(self) -> str:
@@ -172,9 +178,10 @@ class _Run:
         provider = self._means.providers.get(self._begun.model.provider)
         if provider is None:
             raise ModelCallError(self._failure(FailureKind.MISSING_KEY))
+        shown = await self._means.attachments.fill(self._compaction.chat_id, self._conversation.summarized)
         for attempt in range(TRIES):
             try:
-                return await self._call_model(provider, self._request(attempt))
+                return await self._call_model(provider, self._request(shown, attempt))
             except ModelCallError as err:
                 if not err.failure.context_overflow or attempt == TRIES - 1:
                     raise
@@ -196,12 +203,12 @@ class _Run:
             )
         return text
 
-    def _request(self, attempt: int) -> ModelRequest:
+    def _request(self, shown: Sequence[TranscriptMessage], attempt: int) -> ModelRequest:
         model = self._begun.model
         facts = ModelFacts(model.model, model.max_output_tokens, model.thinking_budget_tokens)
         headers = {"X-Coder-Chat-Id": str(self._compaction.chat_id)}
         tools = self._means.tools.specs()
-        return summary_request(self._conversation.summarized, facts, tools, headers, attempt=attempt)
+        return summary_request(shown, facts, tools, headers, attempt=attempt)
 
     def _call_part(self) -> dict[str, Any]:
         args: dict[str, Any] = {"source": self._begun.reason.source}

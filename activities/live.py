@@ -5,7 +5,7 @@ Postgres, and a writer that lost its episode publishes it again from the start.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from activities.answer import merge
+from models.hints import Hint
 from models.stream import (
     EPISODE_MAX_BYTES,
     STOP_CHANNEL,
@@ -29,6 +30,7 @@ from models.stream import (
     encode_entry,
     stream_key,
 )
+from runtime.hints import add_hints
 
 log = structlog.get_logger(__name__)
 
@@ -48,35 +50,36 @@ class LiveView:
         self._streaming = 0
         self._sending: set[asyncio.Task[object]] = set()
 
-    def wake(self, chat_id: UUID, snapshot_version: int) -> None:
-        """Tell readers that the rows changed. Does not wait for Redis."""
-        self._send(self._wake(chat_id, snapshot_version))
+    def wake(self, chat_id: UUID, snapshot_version: int, hints: Sequence[Hint] = ()) -> None:
+        """Tell readers that the rows changed, and the owner's lists in what way. Does not wait for Redis."""
+        self._send(self._wake(chat_id, snapshot_version, hints))
 
-    def wake_committed(self, chat_id: UUID, snapshot_version: int) -> None:
+    def wake_committed(self, chat_id: UUID, snapshot_version: int, hints: Sequence[Hint] = ()) -> None:
         """The same after a step's commit: what was streamed is in the rows now and leaves the stream."""
-        self._send(self._wake(chat_id, snapshot_version, keep=1))
+        self._send(self._wake(chat_id, snapshot_version, hints, keep=1))
 
     def show(self, chat_id: UUID, preview: Preview) -> None:
         """Show parts that are not in the rows yet. Does not wait for Redis."""
         self._send(self.append(chat_id, preview))
 
-    def stop(self, chat_id: UUID, turn: int, snapshot_version: int) -> None:
+    def stop(self, chat_id: UUID, turn: int, snapshot_version: int, hints: Sequence[Hint] = ()) -> None:
         """Order whoever streams this turn to stop, and wake readers. Does not wait for Redis."""
-        self._send(self._wake(chat_id, snapshot_version, order=Stop(chat_id, turn)))
+        self._send(self._wake(chat_id, snapshot_version, hints, order=Stop(chat_id, turn)))
 
     async def _wake(
         self,
         chat_id: UUID,
         snapshot_version: int,
+        hints: Sequence[Hint],
         *,
         keep: int = STREAM_MAX_ENTRIES,
         order: Stop | None = None,
     ) -> None:
         """Send a wake-up; one that Redis did not take is sent again after its pause, once. A Redis that is
         away for longer has its readers look at the rows by themselves."""
-        if not await self.append(chat_id, WakeUp(snapshot_version), keep=keep, order=order):
+        if not await self.append(chat_id, WakeUp(snapshot_version), keep=keep, order=order, hints=hints):
             await asyncio.sleep(2 * _PAUSE_AFTER_FAILURE_SECONDS)
-            await self.append(chat_id, WakeUp(snapshot_version))
+            await self.append(chat_id, WakeUp(snapshot_version), hints=hints)
 
     def _send(self, sending: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(sending)
@@ -88,7 +91,13 @@ class LiveView:
         await asyncio.gather(*self._sending)
 
     async def append(
-        self, chat_id: UUID, entry: Entry, *, keep: int = STREAM_MAX_ENTRIES, order: Stop | None = None
+        self,
+        chat_id: UUID,
+        entry: Entry,
+        *,
+        keep: int = STREAM_MAX_ENTRIES,
+        order: Stop | None = None,
+        hints: Sequence[Hint] = (),
     ) -> int:
         """Add an entry to a chat's stream, leaving at most `keep` entries.
 
@@ -104,6 +113,7 @@ class LiveView:
             async with self._redis.pipeline(transaction=False) as pipe:
                 if order is not None:
                     cast(Any, pipe).publish(STOP_CHANNEL, order.encode())
+                add_hints(pipe, hints)
                 pipe.xadd(key, fields, maxlen=keep, approximate=keep > 1)
                 pipe.expire(key, STREAM_EXPIRE_SECONDS)
                 pipe.xlen(key)

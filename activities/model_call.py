@@ -19,7 +19,9 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities import metrics
+from activities.announcing import hints_of_step
 from activities.answer import AnswerBuilder, shown_as
+from activities.attachments import Attachments
 from activities.context_limit import context_limit
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
@@ -41,6 +43,7 @@ from activities.tools.registry import ToolRegistry
 from models.chat_state import turn_is_over
 from models.compaction import is_due
 from models.failures import Failure, FailureKind, RetryLimits
+from models.hints import Hint
 from models.store import steps
 from models.store.steps import Answer, Begun, RetryLater
 from models.store.transcripts import read_transcript
@@ -70,6 +73,7 @@ class ModelCalls:
     stops: StopListener
     tools: ToolRegistry
     providers: Mapping[str, ModelProvider]
+    attachments: Attachments
     patience: Patience
     retry_limits: RetryLimits = RetryLimits()
 
@@ -78,6 +82,8 @@ class ModelCalls:
         async with beating(), self.stops.watch(call.chat_id, call.turn) as stop:
             begun = await steps.begin_attempt(self.engine, call)
             if isinstance(begun, StepOutcome):
+                # whoever committed it may have died before it could tell
+                self.live.wake(call.chat_id, begun.state.snapshot_version, _hints(call, begun))
                 return begun
             structlog.contextvars.bind_contextvars(
                 chat_id=str(call.chat_id),
@@ -137,7 +143,7 @@ class ModelCalls:
                 metrics.STEPS.labels(begun.model.provider, begun.model.model).inc()
         if outcome.end is not StepEnd.SUPERSEDED and turn_is_over(outcome.state):
             metrics.turn_over(begun.model.provider, begun.model.model, begun.turn_started_at, outcome.end)
-        self.live.wake_committed(call.chat_id, outcome.state.snapshot_version)
+        self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
         return outcome
 
     async def _commit(self, call: ModelCall, ending: "_Ending") -> StepOutcome:
@@ -179,7 +185,8 @@ class ModelCalls:
         provider = self.providers.get(model.provider)
         if provider is None:
             raise ModelCallError(provider_failure(FailureKind.MISSING_KEY, model.provider))
-        transcript = await read_transcript(self.engine, call.chat_id)
+        rows = await read_transcript(self.engine, call.chat_id)
+        transcript = await self.attachments.fill(call.chat_id, rows)
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
         facts = ModelFacts(model.model, model.max_output_tokens, model.thinking_budget_tokens)
         headers = {"X-Coder-Owner-Id": str(begun.owner_id), "X-Coder-Chat-Id": str(call.chat_id)}
@@ -219,6 +226,10 @@ class ModelCalls:
         metrics.STREAM_RETRIES.labels(begun.model.provider, begun.model.model, failure.kind).inc()
         self.live.wake_committed(call.chat_id, noted.state.snapshot_version)
         raise _try_again(failure, noted)
+
+
+def _hints(call: ModelCall, outcome: StepOutcome) -> tuple[Hint, ...]:
+    return () if outcome.end is StepEnd.SUPERSEDED else hints_of_step(call.chat_id, outcome.state)
 
 
 def _refuse_emptiness(finish: Finish, provider: str) -> None:

@@ -8,6 +8,7 @@ Names and meaning of the states: spec state-machine.md section 1.
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
@@ -54,6 +55,13 @@ _NAMES = {
     (ChatStatus.ERROR, False, True): StateName.XE0,
     (ChatStatus.ERROR, True, True): StateName.XE1,
 }
+
+_PARTS = {name: (status, archived) for (status, _, archived), name in _NAMES.items()}
+
+
+def status_of(name: StateName) -> tuple[ChatStatus, bool]:
+    """Status, and whether the chat is archived, in a state of the matrix."""
+    return _PARTS[name]
 
 
 class Approval(StrEnum):
@@ -108,6 +116,7 @@ class ChatState(BaseModel):
         compaction: why history is to be compacted before the chat goes on, None if it is not.
         action_deadline: until when somebody outside may act on the open calls (status `requires_action`).
         snapshot_version: counts committed transitions of the chat.
+        owner_id: whose chat it is.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -123,6 +132,7 @@ class ChatState(BaseModel):
     compaction: CompactionReason | None = None
     action_deadline: datetime | None = None
     snapshot_version: int = 1
+    owner_id: UUID | None = None
 
     @property
     def name(self) -> StateName:

@@ -96,6 +96,18 @@ class Write(_Small):
     family: bool = False
 
     @property
+    def places_message(self) -> bool:
+        """Whether the draft is a message of a user."""
+        return self.place in (Placement.HISTORY, Placement.QUEUE)
+
+    @property
+    def finishes_turn(self) -> bool:
+        """The running turn has ended by itself: the chat rests, or goes on with the next message."""
+        if self.expect not in (StateName.R0, StateName.R1):
+            return False
+        return self.status is ChatStatus.WAITING or self.promote_head
+
+    @property
     def answers(self) -> Placement | None:
         """What kind of answers to open calls the draft holds, if it holds any."""
         return self.place if self.place in (Placement.RESULTS, Placement.APPROVALS) else None
@@ -122,6 +134,7 @@ class Verdict(StrEnum):
     NO_MODEL = "no_model"
     FAMILY_BUSY = "family_busy"
     FAMILY_INVALID = "family_invalid"
+    FILE_GONE = "file_gone"
 
 
 class Receipt(_Small):

@@ -1,7 +1,7 @@
 """Routes of chats (spec api.md section 4, 5.7)."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -16,10 +16,10 @@ from api.chats.schemas import CreateChat, EditChat
 from api.chats.search import parse_filter
 from api.chats.tools import checked_tools
 from api.commands import run_command
-from api.content import provisional_title, stored_content
+from api.content import NO_SUCH_FILE, provisional_title, read_content
 from api.errors import ApiError, invalid
 from api.features import ZERO_UUID, refuse_unavailable
-from api.payloads import chat_payload
+from api.payloads import chat_payload, file_payload
 from api.requests import (
     IdempotencyKey,
     checked_effort,
@@ -33,10 +33,13 @@ from api.requests import (
 from api.schemas import Chat, errors
 from api.services import Services, services_of
 from api.temporal_gateway import Unavailable
+from models.hints import Hint, HintKind
 from models.permissions import Permission
 from models.store import chats
 from models.store.accounts import Caller
-from models.store.chats import NewChat
+from models.store.chats import ChatRecord, FilesGoneError, NewChat
+from models.store.file_links import named_files
+from models.store.files import files_of_chat
 from models.turns import SetArchived
 
 log = structlog.get_logger("chats")
@@ -59,15 +62,20 @@ async def create_chat(
     services = services_of(request)
     key = checked_key(idempotency_key)
     new = await _new_chat(services, caller, body, key)
-    chat = await chats.create_chat(services.engine, caller, new)
+    try:
+        chat = await chats.create_chat(services.engine, caller, new)
+    except FilesGoneError:
+        raise invalid(("content", NO_SUCH_FILE)) from None
     if chat.request_hash != new.request_hash:
         raise key_reused()
+    services.hints.send(Hint(chat.owner_id, chat.id, HintKind.CREATED))
     try:
         await services.gateway.start_chat(chat)
     except Unavailable as error:
         # the chat is stored and says that it runs: the sweeper will see to it
         log.warning("chat accepted but not started yet", chat_id=str(chat.id), error=str(error))
-    return json_answer(chat_payload(chat), 201)
+    payload = await _with_files(services, chat) if named_files(new.content) else chat_payload(chat)
+    return json_answer(payload, 201)
 
 
 async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: str | None) -> NewChat:
@@ -83,7 +91,7 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
     _require_membership(caller, body.organization_id)
     if body.model_config_id == ZERO_UUID:
         raise invalid(("model_config_id", "Must be the id of a model, or absent."))
-    content = stored_content(body.content)
+    content = await read_content(services, caller, body.content)
     labels = checked_labels(body.labels or {})
     tools = checked_tools(body)
     prompts = [_DEPLOYMENT_PROMPT]
@@ -142,9 +150,16 @@ async def list_chats(
 
 
 @router.get("/chats/{chat}", operation_id="getChat", responses={200: {"model": Chat}, **errors(400, 404)})
-async def get_chat(chat: CurrentChat) -> Response:
-    """One chat."""
-    return json_answer(chat_payload(chat))
+async def get_chat(request: Request, chat: CurrentChat) -> Response:
+    """One chat, with its files."""
+    return json_answer(await _with_files(services_of(request), chat))
+
+
+async def _with_files(services: Services, chat: ChatRecord) -> dict[str, Any]:
+    """A `Chat` with `files`, if it has any."""
+    found = await files_of_chat(services.engine, chat.id)
+    payload = chat_payload(chat)
+    return {**payload, "files": [file_payload(file) for file in found]} if found else payload
 
 
 @router.patch(
@@ -170,6 +185,8 @@ async def edit_chat(request: Request, body: EditChat, chat: UpdatableChat, calle
             update_id=f"set-archived:{uuid4()}",
         )
     await chats.edit_metadata(services.engine, caller, chat.id, title=title, labels=labels)
+    if title is not None and title != chat.title:
+        services.hints.send(Hint(chat.owner_id, chat.id, HintKind.TITLE_CHANGE))
     return Response(status_code=204)
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.auth.principals import CurrentCaller
 from api.chats.access import CurrentChat, OwnedChat, refuse_archived
-from api.content import stored_content
+from api.content import read_content
 from api.errors import ApiError, invalid, not_found
 from api.features import ZERO_UUID, refuse_unavailable
 from api.messages.schemas import (
@@ -89,7 +89,7 @@ async def send_message(
     refuse_archived(chat)
     refuse_unavailable(body, ("mcp_server_ids", "plan_mode"))
     services = services_of(request)
-    content = stored_content(body.content)
+    content = await read_content(services, caller, body.content, chat.id)
     new = NewDraft(
         content=content,
         model_config_id=await _model(services, chat, body.model_config_id),
@@ -130,7 +130,7 @@ async def edit_message(
     services = services_of(request)
     wanted = body.model_config_id
     new = NewDraft(
-        content=stored_content(body.content),
+        content=await read_content(services, caller, body.content, chat.id),
         model_config_id=await choose_model(services, chat.organization_id, wanted)
         if wanted is not None and wanted != ZERO_UUID
         else None,

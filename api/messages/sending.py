@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from api.commands import no_model, rejection
-from api.errors import ApiError, not_found, unavailable
+from api.content import NO_SUCH_FILE
+from api.errors import ApiError, invalid, not_found, unavailable
 from api.payloads import message_payload, queued_payload
 from api.requests import key_reused
 from api.services import Services
@@ -80,6 +81,8 @@ async def deliver(
             return await _answer_or(services, draft, not_found("message"))
         case Verdict.NO_MODEL:
             return await _answer_or(services, draft, no_model())
+        case Verdict.FILE_GONE:
+            return await _answer_or(services, draft, invalid(("content", NO_SUCH_FILE)))
         case Verdict.OTHER_CALLS:
             other = ApiError(409, "The chat waits for answers to other calls now.", "Look at the chat.")
             return await _answer_or(services, draft, other)

@@ -45,11 +45,11 @@ class Position:
 
 
 class Event:
-    """One event: its JSON, and where a reader is once it has it."""
+    """One event: its JSON, and where a reader is once it has it; None in a stream that cannot be resumed."""
 
     __slots__ = ("_sse", "body", "kind", "position")
 
-    def __init__(self, kind: str, body: bytes, position: Position) -> None:
+    def __init__(self, kind: str, body: bytes, position: Position | None = None) -> None:
         self.kind = kind
         self.body = body
         self.position = position
@@ -59,11 +59,8 @@ class Event:
     def sse(self) -> bytes:
         """The event in the text form of server-sent events."""
         if self._sse is None:
-            self._sse = b"event: %b\ndata: %b\nid: %b\n\n" % (
-                self.kind.encode(),
-                self.body,
-                str(self.position).encode(),
-            )
+            number = b"" if self.position is None else b"id: %b\n" % str(self.position).encode()
+            self._sse = b"event: %b\ndata: %b\n%b\n" % (self.kind.encode(), self.body, number)
         return self._sse
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from uuid import UUID
 
+import orjson
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.streaming.events import Event
 from api.streaming.projection import NeedsRows, Projection, change_events, joining_events
 from api.streaming.subscription import End, Subscription
-from api.streaming.tail import Tail
+from api.streaming.tail import Fields, Tail
 from models.store.views import ChatView, Known, read_view
-from models.stream import STREAM_MAX_ENTRIES, Entry, Preview, WakeUp
+from models.stream import STREAM_MAX_ENTRIES, Entry, Preview, WakeUp, decode_entry, stream_key
 
 _READ_ATTEMPTS = 5
 
@@ -81,10 +82,10 @@ class Feed:
     async def run(self) -> None:
         """Work until cancelled, or until the rows cannot be read any more."""
         try:
-            entries, cursor = await self._tail.newest(self.chat_id)
-            for entry in entries:
-                self.deliver(entry)
-            await self._tail.watch(self.chat_id, cursor, self.deliver)
+            entries, cursor = await self._tail.newest(stream_key(self.chat_id))
+            for fields in entries:
+                self._take(fields)
+            await self._tail.watch(stream_key(self.chat_id), cursor, self._take)
             while True:
                 await self._work()
                 await self._something.wait()
@@ -95,7 +96,12 @@ class Feed:
             log.exception("feed failed", chat_id=str(self.chat_id), error=type(error).__name__)
             self.end(End.UNAVAILABLE)
         finally:
-            self._tail.unwatch(self.chat_id, self.deliver)
+            self._tail.unwatch(stream_key(self.chat_id), self._take)
+
+    def _take(self, fields: Fields) -> None:
+        entry = _decoded(fields)
+        if entry is not None:
+            self.deliver(entry)
 
     async def _work(self) -> None:
         while True:
@@ -165,3 +171,11 @@ class Feed:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 1.0)
         raise FeedBroken
+
+
+def _decoded(fields: Fields) -> Entry | None:
+    try:
+        return decode_entry(fields)
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        log.error("unreadable stream entry")
+        return None

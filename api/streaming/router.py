@@ -60,13 +60,14 @@ async def stream_events(
             resume = Position.parse(last_event_id)
         except ValueError:
             raise invalid(("Last-Event-ID", "Must be the id of an event of this stream.")) from None
-    return EventStream(services_of(request).streams, chat.id, resume)
+    return EventStream(services_of(request).streams.subscribe(chat.id, resume))
 
 
 @router.websocket("/chats/{chat}/stream")
 async def stream_frames(websocket: WebSocket, chat: str, after_id: str | None = None) -> None:
     record = await find_streamed_chat(websocket, chat)
-    await stream_to(websocket, services_of(websocket).streams, record.id, _after(after_id))
+    streams = services_of(websocket).streams
+    await stream_to(websocket, streams.subscribe(record.id, _after(after_id)))
 
 
 def _after(after_id: str | None) -> Position:

@@ -1,15 +1,14 @@
 """A stream as server-sent events."""
 
 import asyncio
-from uuid import UUID
+from contextlib import AbstractAsyncContextManager
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.streaming.events import Event, Position
-from api.streaming.hub import StreamHub
+from api.streaming.events import Event
 from api.streaming.serving import farewell_seconds, serve
-from api.streaming.subscription import End
+from api.streaming.subscription import End, Subscription
 
 MEDIA_TYPE = "text/event-stream"
 
@@ -31,12 +30,10 @@ class EventStream(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, hub: StreamHub, chat_id: UUID, resume: Position) -> None:
+    def __init__(self, subscribing: AbstractAsyncContextManager[Subscription]) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self._hub = hub
-        self._chat_id = chat_id
-        self._resume = resume
+        self._subscribing = subscribing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_batch(batch: list[Event]) -> None:
@@ -46,7 +43,7 @@ class EventStream(Response):
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-        async with self._hub.subscribe(self._chat_id, self._resume) as reader:
+        async with self._subscribing as reader:
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
@@ -55,9 +52,7 @@ class EventStream(Response):
         if end is not End.CLIENT:
             try:
                 async with asyncio.timeout(farewell_seconds(end)):
-                    await _send_body(
-                        send, f": over ({end.value}), resume with Last-Event-ID\n".encode(), last=True
-                    )
+                    await _send_body(send, f": over ({end.value}), connect again\n".encode(), last=True)
             except TimeoutError:
                 return  # it does not even read this; the server closes the connection
 

@@ -16,11 +16,13 @@ _MAX_BATCH_BYTES = 1 << 20
 
 
 class End(StrEnum):
-    """Why a stream ends. The reader may come back at any time and resume."""
+    """Why a stream ends. The reader may come back at any time and resume; one that was `interrupted` may have
+    missed something, and should read the rows after it has connected again."""
 
     SLOW = "slow"
     SHUTDOWN = "shutdown"
     UNAVAILABLE = "unavailable"
+    INTERRUPTED = "interrupted"
     EXPIRED = "expired"
     CLIENT = "client"
 
@@ -32,7 +34,7 @@ class Subscription:
         resume: Where the reader is.
     """
 
-    def __init__(self, resume: Position) -> None:
+    def __init__(self, resume: Position = Position()) -> None:
         self.resume = resume
         self.ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._ahead = resume if resume.seq else None
@@ -40,6 +42,11 @@ class Subscription:
         self._arrived = asyncio.Event()
         self._exempt = 0
         self._bytes = 0
+
+    @property
+    def backlog(self) -> int:
+        """Events that wait to be taken, but for those told first."""
+        return len(self._events) - self._exempt
 
     def begin(self, events: Iterable[Event]) -> None:
         """Put in what a joining reader is told first. It may be long; only what follows is bounded."""
@@ -54,8 +61,7 @@ class Subscription:
         for one in self._unheard(events):
             self._events.append(one)
             self._bytes += len(one.body)
-        backlog = len(self._events) - self._exempt
-        if backlog > MAX_BACKLOG_EVENTS or self._bytes > MAX_BACKLOG_BYTES:
+        if self.backlog > MAX_BACKLOG_EVENTS or self._bytes > MAX_BACKLOG_BYTES:
             self._events.clear()
             self.end(End.SLOW)
         self._arrived.set()
@@ -70,7 +76,7 @@ class Subscription:
 
     def _told(self, one: Event) -> Event | None:
         ahead = self._ahead
-        if ahead is None:
+        if ahead is None or one.position is None:
             return one
         behind = one.position.same_episode(ahead) and one.position.seq <= ahead.seq
         if not behind:

@@ -1,17 +1,15 @@
-"""The process's one reader of Redis: a blocking read over the streams of all watched chats."""
+"""The process's one reader of Redis: a blocking read over all streams that somebody here watches."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import orjson
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from models.stream import Entry, decode_entry, stream_key
 from runtime import metrics
 from runtime.redis import open_blocking_redis, ping
 
@@ -22,7 +20,10 @@ _MAX_ENTRIES_PER_READ = 256
 _WAKE_EXPIRE_SECONDS = 3600
 _MAX_PAUSE_SECONDS = 1.0
 
-_Stored = list[tuple[bytes, dict[bytes, bytes]]]
+Fields = dict[bytes, bytes]
+"""One entry of a stream."""
+
+_Stored = list[tuple[bytes, Fields]]
 """Entries as the client returns them: id and fields."""
 
 log = structlog.get_logger("tail")
@@ -31,43 +32,58 @@ log = structlog.get_logger("tail")
 @dataclass(slots=True)
 class _Watch:
     cursor: str | bytes
-    deliver: Callable[[Entry], None]
+    take: Callable[[Fields], None]
 
 
 class Tail:
-    """Hands the entries of watched chats to whoever watches them, in order and without a gap.
+    """Hands the entries of watched streams to whoever watches them, in order and without a gap.
 
-    A read that blocks knows only the chats it began with. A stream of this process's own is part of every
+    A read that blocks knows only the streams it began with. A stream of this process's own is part of every
     read, and an entry there makes it begin anew; what arrives meanwhile is found by its cursor.
 
     Args:
         redis: For what does not block.
+
+    Attributes:
+        up: Whether entries are being read.
+        on_loss: Called when Redis is lost: entries may be missing from then on.
     """
 
     def __init__(self, redis_url: str, redis: Redis) -> None:
         self.up = False
+        self.on_loss: list[Callable[[], None]] = []
         self._redis = redis
         self._reader = open_blocking_redis(redis_url, block_seconds=_BLOCK_SECONDS)
         self._watches: dict[str, _Watch] = {}
         self._wake_key = f"perdure:api:{uuid4().hex}:wake"
         self._wake_cursor: str | bytes = BEGINNING
 
-    async def newest(self, chat_id: UUID) -> tuple[list[Entry], str | bytes]:
-        """The entries of a chat's stream and a cursor just behind them. Without Redis: nothing, and the
+    async def newest(self, key: str) -> tuple[list[Fields], str | bytes]:
+        """The entries of a stream and a cursor just behind them. Without Redis: nothing, and the
         beginning, so that everything is read once it is back."""
         if not self.up:
             return [], BEGINNING
         try:
-            stored: _Stored = cast(Any, await self._redis.xrange(stream_key(chat_id)))
+            stored: _Stored = cast(Any, await self._redis.xrange(key))
         except (RedisError, OSError):
             return [], BEGINNING
         if not stored:
             return [], BEGINNING
-        return [entry for _, fields in stored if (entry := _decoded(fields))], stored[-1][0]
+        return [fields for _, fields in stored], stored[-1][0]
 
-    async def watch(self, chat_id: UUID, cursor: str | bytes, deliver: Callable[[Entry], None]) -> None:
-        """Read a chat's stream from behind `cursor` on."""
-        self._watches[stream_key(chat_id)] = _Watch(cursor, deliver)
+    async def end(self, key: str) -> str | bytes | None:
+        """A cursor behind the newest entry of a stream; None without Redis."""
+        if not self.up:
+            return None
+        try:
+            stored: _Stored = cast(Any, await self._redis.xrevrange(key, count=1))
+        except (RedisError, OSError):
+            return None
+        return stored[0][0] if stored else BEGINNING
+
+    async def watch(self, key: str, cursor: str | bytes, take: Callable[[Fields], None]) -> None:
+        """Read a stream from behind `cursor` on."""
+        self._watches[key] = _Watch(cursor, take)
         if not self.up:
             return  # the next read begins with it
         try:
@@ -78,11 +94,11 @@ class Tail:
         except (RedisError, OSError) as error:
             log.warning("cannot wake the reader, it wakes by itself", error=str(error))
 
-    def unwatch(self, chat_id: UUID, deliver: Callable[[Entry], None]) -> None:
-        """Stop reading a chat's stream, unless another has taken over the watch."""
-        watch = self._watches.get(stream_key(chat_id))
-        if watch is not None and watch.deliver == deliver:
-            del self._watches[stream_key(chat_id)]
+    def unwatch(self, key: str, take: Callable[[Fields], None]) -> None:
+        """Stop reading a stream, unless another has taken over the watch."""
+        watch = self._watches.get(key)
+        if watch is not None and watch.take == take:
+            del self._watches[key]
 
     async def run(self) -> None:
         """Read until cancelled, over every interruption."""
@@ -120,9 +136,7 @@ class Tail:
             watch = watches[key]
             watch.cursor = entries[-1][0]
             for _, fields in entries:
-                entry = _decoded(fields)
-                if entry is not None:
-                    watch.deliver(entry)
+                watch.take(fields)
 
     def _report(self, *, up: bool, error: Exception | None = None) -> None:
         if up == self.up:
@@ -133,11 +147,5 @@ class Tail:
             log.info("reading live entries from Redis")
         else:
             log.warning("Redis is away; streams follow the rows until it is back", error=str(error))
-
-
-def _decoded(fields: dict[bytes, bytes]) -> Entry | None:
-    try:
-        return decode_entry(fields)
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        log.error("unreadable stream entry")
-        return None
+            for tell in self.on_loss:
+                tell()

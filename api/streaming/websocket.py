@@ -1,14 +1,14 @@
-"""A stream as WebSocket frames: JSON arrays of events, in one direction."""
+"""A stream as WebSocket frames, in one direction."""
 
 import asyncio
-from uuid import UUID
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from starlette.websockets import WebSocket
 
-from api.streaming.events import Event, Position
-from api.streaming.hub import StreamHub
+from api.streaming.events import Event
 from api.streaming.serving import farewell_seconds, serve
-from api.streaming.subscription import End
+from api.streaming.subscription import End, Subscription
 
 _CLOSE_CODES = {
     End.CLIENT: 1008,
@@ -16,32 +16,52 @@ _CLOSE_CODES = {
     End.SHUTDOWN: 1012,
     End.SLOW: 1013,
     End.UNAVAILABLE: 1013,
+    End.INTERRUPTED: 1013,
 }
 
 _REASONS = {
     End.CLIENT: "this stream takes no messages",
     End.EXPIRED: "open for an hour; connect again",
     End.SHUTDOWN: "the server is shutting down; connect again",
-    End.SLOW: "you read too slowly; connect again and resume",
-    End.UNAVAILABLE: "the chat cannot be read for now; connect again",
+    End.SLOW: "you read too slowly; connect again",
+    End.UNAVAILABLE: "this cannot be read for now; connect again",
+    End.INTERRUPTED: "changes may have been missed; connect again and read anew",
 }
 
 
-async def stream_to(websocket: WebSocket, hub: StreamHub, chat_id: UUID, resume: Position) -> None:
-    """Accept a socket and serve it to its end. Keep-alive pings are the server's."""
+def one_array(batch: list[Event]) -> list[str]:
+    """A batch as one frame: a JSON array."""
+    return [f"[{b','.join([one.body for one in batch]).decode()}]"]
+
+
+def one_by_one(batch: list[Event]) -> list[str]:
+    """A frame per event: a JSON object."""
+    return [one.body.decode() for one in batch]
+
+
+async def stream_to(
+    websocket: WebSocket,
+    subscribing: AbstractAsyncContextManager[Subscription],
+    framed: Callable[[list[Event]], list[str]] = one_array,
+) -> None:
+    """Subscribe, accept a socket and serve it to its end. Keep-alive pings are the server's.
+
+    Args:
+        framed: The frames of a batch that is not empty.
+    """
     client_left = False
 
     async def send_batch(batch: list[Event]) -> None:
-        if batch:
-            await websocket.send_text(f"[{b','.join([one.body for one in batch]).decode()}]")
+        for frame in framed(batch) if batch else ():
+            await websocket.send_text(frame)
 
     async def disconnected() -> None:
         nonlocal client_left
         message = await websocket.receive()
         client_left = message["type"] == "websocket.disconnect"
 
-    await websocket.accept()
-    async with hub.subscribe(chat_id, resume) as reader:
+    async with subscribing as reader:
+        await websocket.accept()
         end = await serve("websocket", reader, send_batch, disconnected())
     if not client_left:
         try:

@@ -7,17 +7,19 @@ bundle, the other counters follow it when their part of the chat changes.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func
 
 from models.chat_state import ChatState, ChatStatus, ToolCallRef
 from models.compaction import CompactionReason
+from models.inbox import FALLBACK_LABEL, TURN_FAILED, TURN_FINISHED, inbox_text
 from models.parts import CONTENT_VERSION, Part, ToolResultPart, dump_part
 from models.store.reading import reading
-from models.store.tables import chats, drafts, messages, steps, tool_results
+from models.store.tables import chats, drafts, inbox_notifications, messages, steps, tool_results
 from models.turns import CallsClosedBy
 
 _COLUMNS = [
@@ -46,6 +48,8 @@ _COLUMNS = [
     chats.c.last_command_id,
     chats.c.last_model_config_id,
     chats.c.last_reasoning_effort,
+    chats.c.title,
+    chats.c.parent_chat_id,
 ]
 
 _DRAFT_COLUMNS = [
@@ -139,6 +143,7 @@ def state_of(row: Mapping[Any, Any]) -> ChatState:
         compaction=_compaction_of(row),
         action_deadline=row["requires_action_deadline_at"],
         snapshot_version=row["snapshot_version"],
+        owner_id=row["owner_id"],
     )
 
 
@@ -181,6 +186,7 @@ class Bundle:
     message_ids: tuple[int, ...] = ()
     _messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     _step: dict[str, Any] | None = None
+    _notice: dict[str, Any] | None = None
 
     @classmethod
     async def open(cls, conn: AsyncConnection, chat_id: UUID, draft_id: UUID | None = None) -> "Bundle":
@@ -287,6 +293,27 @@ class Bundle:
         """Claim the key of a committed step. Callers look first, under the lock, whether it is free."""
         self._step = {"chat_id": self.chat_id, "turn": turn, "step": step, "end": end}
 
+    def notify_finished(self) -> None:
+        """The turn has ended by itself: its owner finds that in the inbox."""
+        self._notify(TURN_FINISHED, FALLBACK_LABEL)
+
+    def notify_failed(self, why: str) -> None:
+        """The turn has ended in an error."""
+        self._notify(TURN_FAILED, why)
+
+    def _notify(self, template_id: UUID, content: str) -> None:
+        if self.row["parent_chat_id"] is not None:
+            return  # a child's turn is its parent's business
+        self._notice = {
+            "id": uuid4(),
+            "user_id": self.row["owner_id"],
+            "chat_id": self.chat_id,
+            "turn": self.row["turn"],
+            "template_id": template_id,
+            "title": self.row["title"],
+            "content": inbox_text(content),
+        }
+
     async def close(self) -> ChatState:
         """Write everything.
 
@@ -309,6 +336,9 @@ class Bundle:
         )
         if self._step is not None:
             statement = statement.add_cte(insert(steps).values(self._step).cte("step"))
+        if self._notice is not None:
+            notice = upsert(inbox_notifications).values(self._notice).on_conflict_do_nothing()
+            statement = statement.add_cte(notice.cte("notice"))
         if self._messages:
             # a single dict keeps the statement in SQLAlchemy's cache; a list of them would not
             rows = self._messages[0] if len(self._messages) == 1 else self._messages

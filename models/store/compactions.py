@@ -89,7 +89,7 @@ async def commit_compaction(
         row = bundle.row
         if reenters(begun.reason, turn_ended=row["turn_ended"], reentries=row["reentries"]):
             bundle.set(turn_ended=False, reentries=row["reentries"] + 1)
-        _go_on(bundle, failure)
+        _go_on(bundle, begun.reason, failure)
         return await bundle.close()
 
 
@@ -115,7 +115,7 @@ async def give_up(
                 fatal = failure if bundle.queued == 0 else None
             case CompactionReason.OVERFLOW:
                 fatal = failure
-        _go_on(bundle, fatal)
+        _go_on(bundle, begun.reason, fatal)
         return await bundle.close()
 
 
@@ -128,10 +128,12 @@ def _is_current(bundle: Bundle, begun: BegunCompaction) -> bool:
     )
 
 
-def _go_on(bundle: Bundle, failure: Failure | None) -> None:
+def _go_on(bundle: Bundle, reason: CompactionReason, failure: Failure | None) -> None:
     if failure is not None:
         rest_in_error(bundle, failure)
         return
     bundle.forget_compaction()
     if bundle.state().turn_ended and bundle.queued == 0:
         bundle.set(status=ChatStatus.WAITING)
+        if reason is not CompactionReason.MANUAL:  # that belongs to no turn
+            bundle.notify_finished()

@@ -196,6 +196,8 @@ async def commit_step(
         bundle.set(compaction_due=why if compacts else None)
         if ended and bundle.queued == 0 and not compacts:
             bundle.set(status=ChatStatus.WAITING)
+            if not stopped:
+                bundle.notify_finished()
         bundle.set(
             step=call.step, open_calls=open_calls, turn_ended=ended, provider_failures=0, failing_since=None
         )
@@ -281,6 +283,7 @@ async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatStat
         bundle.set(open_calls=waiting, turn_ended=stop or bundle.row["turn_ended"])
         if bundle.changes["turn_ended"] and not waiting and bundle.queued == 0:
             bundle.set(status=ChatStatus.WAITING)
+            bundle.notify_finished()
         return await bundle.close()
 
 
@@ -326,6 +329,7 @@ async def _rest_in_error(bundle: Bundle, failure: Failure) -> StepOutcome:
 def rest_in_error(bundle: Bundle, failure: Failure) -> None:
     """The chat stops and says why. Nothing is tried again."""
     bundle.forget_compaction()
+    bundle.notify_failed(failure.message)
     bundle.set(
         status=ChatStatus.ERROR,
         last_error=failure.as_chat_error(),

@@ -15,6 +15,7 @@ from models.store.actions import answers_fit, place_answers
 from models.store.boundaries import cleared_rows, has_answer, has_content
 from models.store.bundle import Bundle, DraftLostError, UserMessage
 from models.store.cutting import cut, find_target
+from models.store.file_links import link_files, named_files
 from models.store.model_choice import still_usable
 from models.store.reading import transaction
 from models.store.tables import drafts
@@ -62,6 +63,10 @@ async def commit_transition(engine: AsyncEngine, commit: Commit) -> Receipt:
         models = await _models(bundle, write)
         if isinstance(models, Verdict):
             return Receipt(verdict=models, state=now)
+        if write.places_message and not await link_files(
+            conn, bundle.chat_id, named_files(bundle.row["draft_content"])
+        ):
+            return Receipt(verdict=Verdict.FILE_GONE, state=now)
         return await _apply(bundle, write, commit.command_id, models)
 
 
@@ -140,6 +145,8 @@ async def _apply(bundle: Bundle, write: Write, command_id: str, models: _Models)
     await _make_way(bundle, write)
     await _enter_history(bundle, write, models)
     _apply_to_context(bundle, write)
+    if write.finishes_turn:
+        bundle.notify_finished()
     await _apply_to_status(bundle, write)
     bundle.set(last_command_id=command_id)
     state = await bundle.close()

@@ -1,5 +1,6 @@
 """What a stream shows of a chat's rows, from some version on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, false, func, null, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.chat_state import ChatStatus, ToolCallRef
+from models.chat_state import ChatState, ChatStatus, ToolCallRef
 from models.store.messages import MESSAGE_COLUMNS, PUBLIC, MessageRecord, QueuedRecord, read_queue
 from models.store.reading import reading
 from models.store.tables import chats, messages
@@ -118,7 +119,9 @@ async def _read(engine: AsyncEngine, chat_id: UUID, known: Known, *, everything:
         *counters_and_payloads,
         messages=[(revision, MessageRecord(*rest)) for revision, *rest in found if revision is not None],
         queue=await read_queue(engine, chat_id) if changed else None,
-        pending_calls=await _read_pending(engine, chat_id, turn, step, open_calls)
+        pending_calls=await _pending(
+            engine, chat_id, turn, step, [ToolCallRef(**call) for call in open_calls]
+        )
         if status == ChatStatus.REQUIRES_ACTION
         else [],
         cursor_revision=cursor_revision,
@@ -163,8 +166,15 @@ def _cuts(known: Known) -> tuple[ColumnElement[Any], ...]:
     return cursor, cut, deleted.where(or_(_OF_CLIENTS.c.id == known.after_id, earlier))
 
 
-async def _read_pending(
-    engine: AsyncEngine, chat_id: UUID, turn: int, step: int, open_calls: list[dict[str, Any]]
+async def read_pending(engine: AsyncEngine, chat_id: UUID, state: ChatState) -> list[PendingCall]:
+    """The calls for which a chat in this state waits; none if it waits for nobody."""
+    if state.status is not ChatStatus.REQUIRES_ACTION:
+        return []
+    return await _pending(engine, chat_id, state.turn, state.step, state.open_calls)
+
+
+async def _pending(
+    engine: AsyncEngine, chat_id: UUID, turn: int, step: int, calls: Sequence[ToolCallRef]
 ) -> list[PendingCall]:
     query = select(messages.c.content).where(
         messages.c.chat_id == chat_id,
@@ -176,5 +186,4 @@ async def _read_pending(
     async with reading(engine) as conn:
         content: list[dict[str, Any]] = (await conn.execute(query)).scalar_one_or_none() or []
     args = {part["tool_call_id"]: part.get("args") for part in content if part["type"] == "tool-call"}
-    calls = [ToolCallRef(**call) for call in open_calls]
     return [PendingCall(call, args.get(call.id)) for call in calls]

@@ -29,13 +29,18 @@ async def place(door: Door, chat: Body, busy: BusyBehavior = BusyBehavior.QUEUE)
     chat_id = UUID(chat["id"])
     record = await chat_store.find_chat(door.engine, door.owner.caller, chat_id)
     assert record is not None
+    write = decide(record.state, MessageSent(await newest_draft(door, chat), busy))
+    await commit_transition(door.engine, Commit(chat_id=chat_id, command_id=str(uuid4()), write=write))
+
+
+async def newest_draft(door: Door, chat: Body) -> UUID:
+    """The draft of a chat that nobody has placed, ready to be placed although its door has given up."""
     async with door.engine.begin() as conn:
         draft_id = await conn.scalar(
             update(drafts)
-            .where(drafts.c.chat_id == chat_id, drafts.c.state != "delivered")
+            .where(drafts.c.chat_id == UUID(chat["id"]), drafts.c.state != "delivered")
             .values(state="pending")
             .returning(drafts.c.id)
         )
     assert draft_id is not None
-    write = decide(record.state, MessageSent(draft_id, busy))
-    await commit_transition(door.engine, Commit(chat_id=chat_id, command_id=str(uuid4()), write=write))
+    return draft_id

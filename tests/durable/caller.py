@@ -132,6 +132,7 @@ class Caller:
         self.headers = {"Coder-Session-Token": token}
         self.rows = rows
         self.http = httpx2.AsyncClient(headers=self.headers, timeout=30)
+        self.v2 = httpx2.AsyncClient(base_url=f"{url}/api/v2", headers=self.headers, timeout=30)
         self._readers: list[Reader] = []
         self._root = url
 
@@ -144,6 +145,7 @@ class Caller:
         for reader in self._readers:
             await reader.stop()
         await self.http.aclose()
+        await self.v2.aclose()
 
     async def create(self, text: str, **fields: Any) -> str:
         """A new chat that is asked `text`."""

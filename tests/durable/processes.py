@@ -33,6 +33,9 @@ def whole_perdure(data_dir: Path, model_url: str) -> StackOptions:
             "PERDURE_DEMO_MODEL_URL": model_url,
             "PERDURE_SWEEP_INTERVAL_SECONDS": "1",
             "PERDURE_SWEEP_AGE_SECONDS": "4",
+            # calls that no script foresees would disturb the scripted model: who wants them turns them on
+            "PERDURE_TITLES": "false",
+            "PERDURE_TURN_LABELS": "false",
             "PERDURE_GRACEFUL_SHUTDOWN_SECONDS": "3",
             "PERDURE_LOG_LEVEL": "info",
         },

@@ -1,6 +1,7 @@
 """An edited message: what came after it is gone, whatever went on, and the chat answers the new words."""
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,7 +16,7 @@ from tests.durable.test_sandbox import running
 from tests.durable.tools import asked, awaited, call, results
 
 WORDS = "one two three four five six seven eight nine ten"
-THEIRS = {"unsafe_dynamic_tools": [{"name": "theirs", "input_schema": {"properties": {}}}]}
+THEIRS: dict[str, Any] = {"unsafe_dynamic_tools": [{"name": "theirs", "input_schema": {"properties": {}}}]}
 
 
 def says(word: str) -> str:

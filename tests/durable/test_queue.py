@@ -1,5 +1,6 @@
 """Messages of the queue that are taken out, or taken first."""
 
+from typing import Any
 from uuid import uuid4
 
 from activities.providers.demo import DemoModel, script_block
@@ -8,7 +9,7 @@ from tests.durable.processes import ToolWorker
 from tests.durable.tools import asked, awaited, call, results
 
 WORDS = "one two three four five six seven eight nine ten"
-THEIRS = {"unsafe_dynamic_tools": [{"name": "theirs", "input_schema": {"properties": {}}}]}
+THEIRS: dict[str, Any] = {"unsafe_dynamic_tools": [{"name": "theirs", "input_schema": {"properties": {}}}]}
 
 
 def says(word: str) -> str:

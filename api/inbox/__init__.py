@@ -1,0 +1,1 @@
+"""Inbox notifications: what turns have left for their owner to read."""
