@@ -85,7 +85,12 @@ async def test_a_promotion_takes_the_place_of_calls_that_wait_for_a_client(
 async def test_a_backlog_after_an_error_is_answered_from_the_promoted_message_on(
     caller: Caller, model: DemoModel
 ):
-    fault = {"kind": "error_event", "after_pieces": 2, "error_type": "authentication_error"}
+    fault = {
+        "kind": "error_event",
+        "after_pieces": 2,
+        "error_type": "authentication_error",
+        "message": "invalid x-api-key",
+    }
     hold = {"name": "doomed", "after_pieces": 1}
     doomed = script_block({"text": WORDS, "pieces": 10, "hold": hold, "fault": [fault]}) + f" {uuid4()}"
     chat = await caller.create(doomed)
