@@ -15,6 +15,7 @@ from models.store.actions import answers_fit, place_answers
 from models.store.boundaries import cleared_rows, has_answer, has_content
 from models.store.bundle import Bundle, DraftLostError, UserMessage
 from models.store.cutting import cut, find_target
+from models.store.edits import staged_changes
 from models.store.file_links import link_files, named_files
 from models.store.model_choice import still_usable
 from models.store.reading import transaction
@@ -148,6 +149,7 @@ async def _apply(bundle: Bundle, write: Write, command_id: str, models: _Models)
     if write.finishes_turn:
         bundle.notify_finished()
     await _apply_to_status(bundle, write)
+    await _apply_along_with_archiving(bundle, write, command_id)
     bundle.set(last_command_id=command_id)
     state = await bundle.close()
     receipt = Receipt(
@@ -195,14 +197,19 @@ async def _apply_to_status(bundle: Bundle, write: Write) -> None:
     if write.reconcile:
         bundle.set(last_error=_RECONCILED.as_chat_error())
         await queueing.count_anew(bundle)
-    if write.family:
-        await families.follow(bundle, archived=write.archived)
 
 
 def _message(bundle: Bundle, models: _Models) -> UserMessage:
     """What the draft says."""
     row = bundle.row
     return UserMessage(row["draft_content"], row["draft_created_by"], models.of_draft, models.effort)
+
+
+async def _apply_along_with_archiving(bundle: Bundle, write: Write, command_id: str) -> None:
+    if write.archived != bundle.row["archived"]:
+        bundle.set(pin_order=0, **await staged_changes(bundle.conn, bundle.chat_id, command_id))
+    if write.family:
+        await families.follow(bundle, archived=write.archived)
 
 
 def _apply_to_context(bundle: Bundle, write: Write) -> None:
