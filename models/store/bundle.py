@@ -50,6 +50,7 @@ _COLUMNS = [
     chats.c.last_reasoning_effort,
     chats.c.title,
     chats.c.parent_chat_id,
+    chats.c.turn_started_at,
 ]
 
 _DRAFT_COLUMNS = [
