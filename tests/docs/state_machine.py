@@ -32,7 +32,7 @@ CAUSE = {
     Transition.SEND_STEER: "a message that joins the running turn before its next model call",
     Transition.EDIT_MESSAGE: "a message is replaced; what came after it is deleted, the queue included",
     Transition.DELETE_QUEUED: "a waiting message is taken out of the queue",
-    Transition.PROMOTE_QUEUED: "a waiting message is to be answered at once; a running turn is stopped for it",
+    Transition.PROMOTE_QUEUED: "a waiting message is to be answered next; a running turn is stopped",
     Transition.PLACE_STEERING: "that model call is due",
     Transition.INTERRUPT: "the user stops the turn, or ends its waiting for an action",
     Transition.ARCHIVE: "the user archives the chat",
