@@ -8,6 +8,7 @@ from anthropic.lib.bedrock import AsyncAnthropicBedrock
 from activities.providers.anthropic.endpoint import MessagesEndpoint, http_client
 from activities.providers.anthropic.request import Dialect
 from activities.providers.anthropic.stream import Frame
+from activities.providers.transport import UnreadableStream
 
 MAX_REQUEST_BYTES = 20 * 1024 * 1024
 
@@ -57,8 +58,13 @@ class BedrockProvider(MessagesEndpoint):
         )
 
 
-def _aws_events(response: httpx2.Response) -> AsyncIterator[Frame]:
-    # Imported here: botocore is there only where Bedrock is used. The SDK has no public name for it.
+async def _aws_events(response: httpx2.Response) -> AsyncIterator[Frame]:
+    # Imported here: botocore is there only where Bedrock is used. The SDK has no public name for its decoder.
     from anthropic.lib.bedrock._stream_decoder import AWSEventStreamDecoder
+    from botocore.eventstream import ParserError  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
-    return AWSEventStreamDecoder().aiter_bytes(response.aiter_bytes())
+    try:
+        async for frame in AWSEventStreamDecoder().aiter_bytes(response.aiter_bytes()):
+            yield frame
+    except ParserError as error:
+        raise UnreadableStream(type(error).__name__) from None
