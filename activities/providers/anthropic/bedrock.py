@@ -23,6 +23,7 @@ class BedrockProvider(MessagesEndpoint):
         access_key: str | None = None,
         secret_key: str | None = None,
         session_token: str | None = None,
+        profile: str | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
         label: str = "bedrock",
@@ -33,6 +34,7 @@ class BedrockProvider(MessagesEndpoint):
             region: of AWS, for example `eu-central-1`.
             access_key: with `secret_key`, and `session_token` for temporary ones; without any, those of the
                 environment the process runs in.
+            profile: name of one in the files of the machine's own credentials.
             api_key: a bearer token, in place of them.
             base_url: where it is; None for AWS's own address in that region.
             label: short name in metrics and failures.
@@ -47,6 +49,7 @@ class BedrockProvider(MessagesEndpoint):
                 aws_access_key=access_key,
                 aws_secret_key=secret_key,
                 aws_session_token=session_token,
+                aws_profile=profile,
                 api_key=api_key,
                 base_url=base_url,
                 max_retries=0,

@@ -12,14 +12,14 @@ Part = dict[str, Any]
 
 
 def call(call_id: str = "s1", **more: Any) -> Part:
-    named = {"tool_call_id": call_id, "tool_name": "web_search", "provider_executed": True, "args": {}}
+    named: Part = {"tool_call_id": call_id, "tool_name": "web_search", "provider_executed": True, "args": {}}
     kept = {"anthropic": {"block": {"type": "server_tool_use"}}}
     return {"type": "tool-call", **named, "provider_metadata": kept, **more}
 
 
 def result(call_id: str = "s1", **more: Any) -> Part:
     named = {"tool_call_id": call_id, "tool_name": "web_search", "provider_executed": True, "result": ["hit"]}
-    block = {"type": "web_search_tool_result", "tool_use_id": call_id, "content": []}
+    block: Part = {"type": "web_search_tool_result", "tool_use_id": call_id, "content": []}
     return {"type": "tool-result", **named, "provider_metadata": {"anthropic": {"block": block}}, **more}
 
 
@@ -89,8 +89,8 @@ def test_a_block_outside_of_an_answer_is_dropped() -> None:
 
 
 def test_a_call_may_be_open_at_the_end_and_while_ours_are_answered() -> None:
-    ours = {"type": "tool-call", "tool_call_id": "t", "tool_name": "look", "args": {}}
-    answered = {"type": "tool-result", "tool_call_id": "t", "tool_name": "look", "result": 1}
+    ours: Part = {"type": "tool-call", "tool_call_id": "t", "tool_name": "look", "args": {}}
+    answered: Part = {"type": "tool-result", "tool_call_id": "t", "tool_name": "look", "result": 1}
     paused = [*conversation()[:1], PromptMessage("assistant", [said(), call()])]
     waiting = [
         *conversation()[:1],

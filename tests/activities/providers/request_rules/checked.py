@@ -1,5 +1,7 @@
 """The demo model, with somebody looking over its shoulder."""
 
+from typing import Any
+
 from activities.providers.demo import DemoModel
 from activities.providers.demo.recorder import RecordedRequest
 from tests.activities.providers.request_rules.anthropic import broken_rules
@@ -24,6 +26,6 @@ class CheckedModel(DemoModel):
 
 
 def _broken(request: RecordedRequest) -> list[str]:
-    body = request.body
+    body: dict[str, Any] | None = request.body
     speaks_messages = "anthropic-version" in request.headers
-    return broken_rules(body) if speaks_messages and isinstance(body, dict) else []
+    return broken_rules(body) if speaks_messages and body is not None else []
