@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 
 from api.auth.callers import CallerCache
+from api.auth.guard import StreamGuard
+from api.auth.rate_limit import RateLimit
 from api.streaming.hub import StreamHub
 from api.temporal_gateway import TemporalGateway
 from api.watching.hub import ListHub
@@ -23,6 +25,8 @@ class Services:
     gateway: TemporalGateway
     streams: StreamHub
     callers: CallerCache
+    rate_limit: RateLimit
+    guard: StreamGuard
     chat_lists: ListHub
     inboxes: ListHub
     hints: HintWriter

@@ -12,6 +12,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.auth.principals import CurrentCaller, authenticate
+from api.auth.state import remember_chat
 from api.errors import ApiError, invalid, not_found
 from api.services import services_of
 from models.permissions import CHATS, ChatAction, Verdict
@@ -37,6 +38,7 @@ async def find_chat(connection: HTTPConnection, chat: UUID, caller: CurrentCalle
     record = await chats.find_chat(services_of(connection).engine, caller, chat)
     if record is None:
         raise not_found("chat")
+    remember_chat(connection, record.id)
     return record
 
 
