@@ -21,7 +21,13 @@ from api.auth.uses import TokenUses
 from api.body_limit import BodyLimit
 from api.chats.acl import router as acl_router
 from api.chats.router import router as chats_router
+from api.chats.segments import router as no_chats_router
 from api.errors import install_error_handlers
+from api.files.keeper import FileKeeper
+from api.files.links import FileLinks
+from api.files.router import MAX_FILE_BYTES
+from api.files.router import public_router as signed_files_router
+from api.files.router import router as files_router
 from api.health.router import router as health_router
 from api.inbox.frames import inbox_events
 from api.inbox.router import router as inbox_router
@@ -44,6 +50,7 @@ from api.watching.chats import chat_list_events
 from api.watching.hub import ListHub
 from api.watching.router import router as watching_router
 from models.hints import chat_list_key, inbox_key
+from runtime.blobs import open_blobs
 from runtime.database import open_engine
 from runtime.hints import HintWriter
 from runtime.redis import open_redis
@@ -51,6 +58,10 @@ from runtime.settings import Settings
 from runtime.temporal import connect_temporal
 
 MAX_BODY_BYTES = 256 * 1024
+_MAX_UPLOADS = 32
+
+_VERSIONS = ("/api/v2", "/api/experimental")
+_LARGER_BODIES = {f"{version}/chats/files": MAX_FILE_BYTES for version in _VERSIONS}
 
 log = structlog.get_logger("api")
 
@@ -73,8 +84,13 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install_error_handlers(app)
     app.include_router(health_router)
+    app.include_router(signed_files_router, prefix="/api/v2")
+    app.include_router(signed_files_router, prefix="/api/experimental", include_in_schema=False)
     for router in (
-        watching_router,  # before the chats: `watch` is no chat's id
+        # before the chats, or their words were taken for ids
+        no_chats_router,
+        files_router,
+        watching_router,
         chats_router,
         messages_router,
         actions_router,
@@ -123,7 +139,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
     return [
         Middleware(RequestContext),
         *(cors if settings.allowed_origins else []),
-        Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES),
+        Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, larger=_LARGER_BODIES),
     ]
 
 
@@ -139,6 +155,7 @@ def end_streams(app: FastAPI) -> None:
 async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     engine = open_engine(settings.database_url, settings.database_pool_size)
     redis = open_redis(settings.redis_url)
+    blobs = open_blobs(settings.blobs_url, engine)
     gateway = TemporalGateway(
         await connect_temporal(lazy=True),
         task_queue=settings.task_queue,
@@ -159,13 +176,14 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         age_seconds=settings.sweep_age_seconds,
     )
     uses = TokenUses(engine)
+    keeper = FileKeeper(engine, blobs, unused_days=settings.unused_file_days)
     guard = StreamGuard(engine, interval_seconds=settings.access_check_seconds)
     rate_limit = RateLimit(
         redis,
         per_token=settings.rate_limit_per_minute,
         per_address=settings.rate_limit_per_minute_and_address,
     )
-    running = (hub.run, sweeper.run, uses.run, guard.run)
+    running = (hub.run, sweeper.run, uses.run, keeper.run, guard.run)
     tasks = [asyncio.create_task(_for_ever(run)) for run in running]
     try:
         yield Services(
@@ -180,6 +198,9 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
             chat_lists=chat_lists,
             inboxes=inboxes,
             hints=hints,
+            blobs=blobs,
+            links=FileLinks(engine),
+            uploads=asyncio.Semaphore(_MAX_UPLOADS),
         )
     finally:
         for streams in (hub, chat_lists, inboxes):

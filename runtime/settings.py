@@ -134,6 +134,16 @@ class Settings(BaseSettings):
         default=1800.0, description="Failing calls of one step are not begun anew after this long."
     )
 
+    # Files
+    blobs_url: str | None = Field(
+        default=None,
+        description="Where files are kept: `s3://bucket/prefix`, with the usual AWS variables beside it; "
+        "unset: in the database.",
+    )
+    unused_file_days: float = Field(
+        default=7.0, gt=0, description="A file that no message has named for this long is deleted."
+    )
+
     # Process
     data_dir: Path | None = Field(default=None, description="Where `migrate` leaves the first token.")
     log_level: str = "info"

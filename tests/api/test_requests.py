@@ -187,6 +187,10 @@ async def test_the_openapi_document_names_every_operation(door: Door):
     tokens = f"{users}/{{user}}/keys/tokens"
     organizations = "/api/v2/organizations"
     assert operations == {
+        "uploadFile": "/api/v2/chats/files",
+        "getFile": "/api/v2/chats/files/{file}",
+        "makeDownloadLink": "/api/v2/chats/files/{file}/download-url",
+        "downloadFile": "/api/v2/chats/files/{file}/download",
         "createChat": "/api/v2/chats",
         "listChats": "/api/v2/chats",
         "getChat": "/api/v2/chats/{chat}",
@@ -194,6 +198,8 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         "interruptChat": "/api/v2/chats/{chat}/interrupt",
         "compactChat": "/api/v2/chats/{chat}/compact",
         "clearChat": "/api/v2/chats/{chat}/clear",
+        "getChatCost": "/api/v2/chats/{chat}/cost",
+        "listChatsByWorkspace": "/api/v2/chats/by-workspace",
         "listMessages": "/api/v2/chats/{chat}/messages",
         "sendMessage": "/api/v2/chats/{chat}/messages",
         "submitToolResults": "/api/v2/chats/{chat}/tool-results",

@@ -2,7 +2,7 @@
 
 import re
 
-from activities.providers.demo.request import MessagesRequest
+from activities.providers.demo.conversation import Conversation
 from activities.providers.demo.script import Step, ToolCall
 
 TIME_TOOL = "current_time"
@@ -51,15 +51,16 @@ seen enough of me, for I am only the built-in demo model and always tell the sam
 ANTHROPIC_API_KEY and start again with a real one."""
 
 
-def conversational_step(request: MessagesRequest) -> Step:
+def conversational_step(request: Conversation) -> Step:
     """The unscripted answer: a tool call when asked for the time, else some words about the product."""
-    question = request.messages[request.last_typed_index].text
-    if (request.forbids_tools or not request.tools) and WANTS_SUMMARY.search(question):
+    question = request.typed
+    if not _callable(request) and WANTS_SUMMARY.search(question):
         return Step(text=_summary(request))
-    results = [block.result_text for block in request.messages[-1].blocks if block.type == "tool_result"]
-    if results and request.step > 0:
-        return _paced(Step(text=f"The tool answered: {' / '.join(results)}. Is there anything else to try?"))
-    if request.step == 0 and ABOUT_TIME.search(question) and request.offers_tool(TIME_TOOL):
+    if request.results and request.step > 0:
+        return _paced(
+            Step(text=f"The tool answered: {' / '.join(request.results)}. Is there anything else to try?")
+        )
+    if request.step == 0 and ABOUT_TIME.search(question) and TIME_TOOL in _callable(request):
         return _paced(
             Step(
                 thinking="The user would like to know the time. I have no clock, but a tool that has one.",
@@ -71,10 +72,15 @@ def conversational_step(request: MessagesRequest) -> Step:
     return _paced(Step(text=template.format(greeting=_greeting(question))))
 
 
-def _summary(request: MessagesRequest) -> str:
+def _summary(request: Conversation) -> str:
     """What is said to whoever takes the conversation over."""
-    said = sum(message.role == "assistant" for message in request.messages)
-    return f"The user tries out Perdure's demo model, which has answered {said} times. Nothing is left to do."
+    times = f"{request.answers} times"
+    return f"The user tries out Perdure's demo model, which has answered {times}. Nothing is left to do."
+
+
+def _callable(request: Conversation) -> frozenset[str]:
+    """The tools that the model may call."""
+    return frozenset() if request.forbids_tools else request.tool_names
 
 
 def _paced(step: Step) -> Step:
