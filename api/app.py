@@ -51,9 +51,11 @@ from api.watching.hub import ListHub
 from api.watching.router import router as watching_router
 from models.hints import chat_list_key, inbox_key
 from runtime.blobs import open_blobs
+from runtime.configuration import Configuration
+from runtime.configuration.keys import open_keys
 from runtime.database import open_engine
 from runtime.hints import HintWriter
-from runtime.redis import open_redis
+from runtime.redis import open_blocking_redis, open_redis
 from runtime.settings import Settings
 from runtime.temporal import connect_temporal
 
@@ -62,6 +64,9 @@ _MAX_UPLOADS = 32
 
 _VERSIONS = ("/api/v2", "/api/experimental")
 _LARGER_BODIES = {f"{version}/chats/files": MAX_FILE_BYTES for version in _VERSIONS}
+
+_SILENCE_SECONDS = 30.0
+"""The channel of changes is subscribed anew after this long without one."""
 
 log = structlog.get_logger("api")
 
@@ -156,6 +161,9 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     engine = open_engine(settings.database_url, settings.database_pool_size)
     redis = open_redis(settings.redis_url)
     blobs = open_blobs(settings.blobs_url, engine)
+    news = open_blocking_redis(settings.redis_url, block_seconds=_SILENCE_SECONDS)
+    configuration = Configuration(engine, redis, news)
+    keys = open_keys(settings)
     gateway = TemporalGateway(
         await connect_temporal(lazy=True),
         task_queue=settings.task_queue,
@@ -183,8 +191,8 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         per_token=settings.rate_limit_per_minute,
         per_address=settings.rate_limit_per_minute_and_address,
     )
-    running = (hub.run, sweeper.run, uses.run, keeper.run, guard.run)
-    tasks = [asyncio.create_task(_for_ever(run)) for run in running]
+    background = (hub.run, sweeper.run, uses.run, keeper.run, configuration.run, guard.run)
+    tasks = [asyncio.create_task(_for_ever(run)) for run in background]
     try:
         yield Services(
             settings=settings,
@@ -201,6 +209,8 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
             blobs=blobs,
             links=FileLinks(engine),
             uploads=asyncio.Semaphore(_MAX_UPLOADS),
+            configuration=configuration,
+            keys=keys,
         )
     finally:
         for streams in (hub, chat_lists, inboxes):
@@ -209,6 +219,7 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await hints.drain()
+        await news.aclose()
         await redis.aclose()
         await engine.dispose()
 
