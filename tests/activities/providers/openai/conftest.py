@@ -12,6 +12,8 @@ from activities.providers.demo import DemoModel, script_block
 from activities.providers.openai import PROFILES, OpenAIProvider, Server, openai_chat, openai_responses
 from activities.providers.protocol import Finish, ModelEvent, ModelRequest, PromptMessage, ToolSpec
 
+from ..request_rules.checking import broken_rules
+
 KEY = "sk-test-0123456789abcdef"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CLOCK = ToolSpec("current_time", "Tell the time.", {"type": "object", "properties": {}, "required": []})
@@ -28,6 +30,7 @@ async def model(running_model: DemoModel) -> AsyncIterator[DemoModel]:
     running_model.clear()
     yield running_model
     await running_model.settled()
+    assert broken_rules(running_model.requests) == []
 
 
 Make = Callable[[str], OpenAIProvider]
