@@ -18,6 +18,7 @@ from api.auth.uses import TokenUses
 from api.body_limit import BodyLimit
 from api.chats.acl import router as acl_router
 from api.chats.router import router as chats_router
+from api.chats.segments import router as no_chats_router
 from api.errors import install_error_handlers
 from api.files.keeper import FileKeeper
 from api.files.links import FileLinks
@@ -86,8 +87,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(signed_files_router, prefix="/api/v2")
     app.include_router(signed_files_router, prefix="/api/experimental", include_in_schema=False)
     for router in (
-        files_router,  # before the chats: `files` is no chat
-        watching_router,  # before the chats: `watch` is no chat's id
+        # before the chats, or their words were taken for ids
+        no_chats_router,
+        files_router,
+        watching_router,
         chats_router,
         messages_router,
         actions_router,

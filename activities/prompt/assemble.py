@@ -37,6 +37,7 @@ class ModelFacts:
         reasoning_effort: of this chat on this model, as it is in effect.
         options: what the configuration says about calls of the model.
         provider_tools: what the vendor runs for the model, see `provider_tools.configured`.
+        context_limit: tokens that it takes.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ModelFacts:
     reasoning_effort: Effort | None = None
     options: CallConfig = CallConfig()
     provider_tools: Sequence[ProviderTool] = ()
+    context_limit: int | None = None
 
 
 def assemble(
@@ -74,6 +76,7 @@ def assemble(
         reasoning_effort=model.reasoning_effort,
         provider_tools=model.provider_tools,
         options=model.options,
+        context_limit=model.context_limit,
         headers=dict(headers or {}),
     )
 

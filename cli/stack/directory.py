@@ -37,11 +37,6 @@ def read_record(directory: Path) -> dict[str, Any] | None:
         return None
 
 
-def running(record: Mapping[str, Any] | None) -> bool:
-    """Whether the launcher that wrote this record is still there."""
-    return bool(record and record.get("pid") and started(record["pid"]) == record.get("started"))
-
-
 class DataDirectory:
     """A data directory held by this process."""
 

@@ -13,7 +13,7 @@ from models.tables.accounts import (
 )
 from models.tables.audit import AuditRecord
 from models.tables.catalog import CompactionThreshold, ModelConfig
-from models.tables.chats import Chat, Draft, Message, QueuedMessage, Step, ToolResult
+from models.tables.chats import Chat, Draft, Message, QueuedMessage, StagedEdit, Step, ToolResult
 from models.tables.files import Blob, File, SigningKey
 from models.tables.inbox import InboxNotification
 from models.tables.sharing import ChatGroupReader, ChatUserReader
@@ -39,6 +39,7 @@ __all__ = [
     "Organization",
     "QueuedMessage",
     "SigningKey",
+    "StagedEdit",
     "Step",
     "ToolResult",
     "User",

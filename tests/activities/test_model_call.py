@@ -89,7 +89,7 @@ async def test_the_provider_says_whether_to_come_back(bench: Bench, status: int,
         assert (await bench.chat.row())["last_error"]["status_code"] == status
 
 
-@pytest.mark.parametrize(("stop_reason", "named"), [("tool_use", "tool-calls"), ("pause_turn", "unknown")])
+@pytest.mark.parametrize(("stop_reason", "named"), [("tool_use", "tool-calls"), ("pause_turn", "pause")])
 async def test_an_answer_with_nothing_in_it_is_asked_again(bench: Bench, stop_reason: str, named: str):
     call = await bench.begin(script_block({"thinking": "Hm.", "stop_reason": stop_reason}))
     error = await bench.retry_of(call)

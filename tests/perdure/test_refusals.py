@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cli.client import Refused
+from perdure.client import ApiError, BadRequest
 
 
 def test_message_detail_and_validations_are_shown() -> None:
@@ -16,7 +16,8 @@ def test_message_detail_and_validations_are_shown() -> None:
             {"field": "labels", "detail": "Too many."},
         ],
     }
-    refused = Refused.from_body(400, json.dumps(body).encode())
+    refused = ApiError.from_answer(400, json.dumps(body).encode())
+    assert isinstance(refused, BadRequest)
     assert str(refused).splitlines() == [
         "The request is not valid.",
         "content: Must not be empty.",
@@ -28,4 +29,4 @@ def test_message_detail_and_validations_are_shown() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b'{"error": 1}'])
 def test_an_answer_that_is_not_ours_is_told_by_its_status(body: bytes) -> None:
-    assert "502" in str(Refused.from_body(502, body))
+    assert "502" in str(ApiError.from_answer(502, body))

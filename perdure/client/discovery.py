@@ -1,12 +1,13 @@
 """Where the server is, and the token it takes."""
 
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from cli.client.errors import NoServer
-from cli.stack.directory import default_directory, read_record, running
+from perdure.client.errors import NoServer
 
 HOW_TO_START = (
     "Start everything on this machine with `perdure up` (or `make up`), or name a server with --url or "
@@ -16,7 +17,7 @@ HOW_TO_START = (
 RESTART_SECONDS = 20.0
 """A server that is being started again is back within this."""
 
-_STRANGER_SECONDS = 3.0
+STRANGER_SECONDS = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +31,8 @@ class Server:
     """
 
     url: str
-    token: str
-    patience_seconds: float = _STRANGER_SECONDS
+    token: str = field(repr=False)
+    patience_seconds: float = STRANGER_SECONDS
 
 
 def find_server(
@@ -44,22 +45,19 @@ def find_server(
     """The server to use: the one named, else `PERDURE_URL`, else the stack that runs on the data directory.
 
     Args:
-        url: From the command line.
-        token: From the command line.
+        url: From the command line, or a program's own settings.
+        token: From there, too.
         data_dir: Of a local stack. Default: `$PERDURE_DATA_DIR`, else `.perdure` here.
 
     Raises:
         NoServer: None is named and none runs here, or there is no token for it.
     """
-    directory = data_dir or default_directory(environment)
-    record = read_record(directory)
-    local = record["api_url"] if record and running(record) and "api_url" in record else None
+    directory = data_dir or Path(environment.get("PERDURE_DATA_DIR") or ".perdure")
+    local = _running_at(directory)
     address = url or environment.get("PERDURE_URL") or local
     if address is None:
         raise NoServer(f"no server runs on {directory.absolute()}, and none was named.\n{HOW_TO_START}")
-    address = address.rstrip("/")
-    if "://" not in address:
-        address = f"http://{address}"
+    address = complete(address)
     is_local = address == local
     # the local token is shown to the local stack only
     secret = token or environment.get("PERDURE_TOKEN") or (_token_file(directory) if is_local else None)
@@ -69,8 +67,34 @@ def find_server(
             "`perdure up` prints the one of its stack, and keeps it in the file `token` of its directory."
         )
     return Server(
-        url=address, token=secret, patience_seconds=RESTART_SECONDS if is_local else _STRANGER_SECONDS
+        url=address, token=secret, patience_seconds=RESTART_SECONDS if is_local else STRANGER_SECONDS
     )
+
+
+def complete(address: str) -> str:
+    """An address as it is used: with a scheme, without a slash at its end."""
+    address = address.rstrip("/")
+    return address if "://" in address else f"http://{address}"
+
+
+def _running_at(directory: Path) -> str | None:
+    """The address of the stack that runs on a directory, by the record that it keeps there."""
+    try:
+        record: dict[str, Any] = json.loads((directory / "stack.json").read_text())
+    except (OSError, ValueError):
+        return None
+    pid = record.get("pid")  # absent when it was stopped
+    return record.get("api_url") if isinstance(pid, int) and _alive(pid) else None
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _token_file(directory: Path) -> str | None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.client import NoServer, find_server
-from cli.stack.guardian import started
+from perdure.client import NoServer, find_server
 
 LOCAL = "http://127.0.0.1:8700"
 
@@ -15,8 +14,7 @@ LOCAL = "http://127.0.0.1:8700"
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     """The directory of a stack whose launcher is this process."""
-    pid = os.getpid()
-    record = {"pid": pid, "started": started(pid), "api_url": LOCAL}
+    record = {"pid": os.getpid(), "api_url": LOCAL}
     (tmp_path / "stack.json").write_text(json.dumps(record))
     (tmp_path / "token").write_text("local-token\n")
     return tmp_path

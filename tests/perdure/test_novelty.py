@@ -1,45 +1,48 @@
 """A resumed stream brings everything once, and resets only what is really void."""
 
-from cli.client.novelty import Novelty
-from cli.client.shapes import Event, Message
+from typing import Any
+
+from perdure.client.events import WireEvent, parse_event
+from perdure.client.novelty import Novelty
 
 
-def part(text: str, seq: int, attempt: int = 1, history: int = 1) -> Event:
-    return {
-        "type": "message_part",
-        "chat_id": "c",
-        "message_part": {
-            "role": "assistant",
-            "part": {"type": "text", "text": text},
-            "history_version": history,
-            "generation_attempt": attempt,
-            "seq": seq,
-        },
+def event(kind: str, **payload: Any) -> WireEvent:
+    return parse_event({"type": kind, "chat_id": "c", **payload})
+
+
+def part(text: str, seq: int, attempt: int = 1, history: int = 1) -> WireEvent:
+    piece = {
+        "role": "assistant",
+        "part": {"type": "text", "text": text},
+        "history_version": history,
+        "generation_attempt": attempt,
+        "seq": seq,
     }
+    return event("message_part", message_part=piece)
 
 
-def message(number: int, text: str = "words") -> Event:
-    row: Message = {
+def message(number: int, text: str = "words") -> WireEvent:
+    row = {
         "id": number,
         "chat_id": "c",
         "role": "assistant",
         "created_at": "2026-01-01T00:00:00Z",
         "content": [{"type": "text", "text": text}],
     }
-    return {"type": "message", "chat_id": "c", "message": row}
+    return event("message", message=row)
 
 
-def status(value: str) -> Event:
-    return {"type": "status", "chat_id": "c", "status": {"status": value}}
+def status(value: str) -> WireEvent:
+    return event("status", status={"status": value})
 
 
-RESET: Event = {"type": "preview_reset", "chat_id": "c"}
-HISTORY_RESET: Event = {"type": "history_reset", "chat_id": "c"}
+RESET = event("preview_reset")
+HISTORY_RESET = event("history_reset")
 
 
-def passed(*events: Event) -> list[Event]:
+def passed(*events: WireEvent) -> list[WireEvent]:
     novelty = Novelty()
-    return [new for event in events for new in novelty.filter(event)]
+    return [new for one in events for new in novelty.filter(one)]
 
 
 def test_a_replay_after_a_reconnect_brings_nothing_twice() -> None:
@@ -84,6 +87,20 @@ def test_after_a_history_reset_all_messages_are_new() -> None:
 
 
 def test_the_same_error_in_a_later_turn_is_news() -> None:
-    error: Event = {"type": "error", "chat_id": "c", "error": {"message": "overloaded"}}
+    error = event("error", error={"message": "overloaded"})
     turn = [status("running"), status("error"), error]
     assert passed(*turn, error, *turn) == [*turn, *turn]
+
+
+def test_what_is_unknown_is_passed_on_whole_and_every_time() -> None:
+    unknown = event("mood", mood={"colour": "blue"})
+    assert passed(unknown, unknown) == [unknown, unknown]
+    assert unknown.to_json() == {"type": "mood", "chat_id": "c", "mood": {"colour": "blue"}}
+
+
+def test_a_message_behind_the_remembered_ones_costs_no_memory() -> None:
+    novelty = Novelty()
+    for number in range(1, 3001):
+        assert list(novelty.filter(message(number)))
+    assert not list(novelty.filter(message(3000)))
+    assert len(novelty._messages) == 1000  # pyright: ignore[reportPrivateUsage]
