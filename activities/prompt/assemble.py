@@ -10,9 +10,11 @@ from typing import Any
 
 import orjson
 
+from activities.prompt.provider_tools import configured
 from activities.providers.protocol import ModelRequest, PromptMessage, ProviderTool, ToolSpec
+from models.chat_model import ChatModel
 from models.effort import Effort
-from models.model_options import CallConfig
+from models.model_options import CallConfig, effective_effort
 from models.parts import ToolResultPart, dump_part
 from models.store.transcripts import TranscriptMessage
 
@@ -47,6 +49,20 @@ class ModelFacts:
     options: CallConfig = CallConfig()
     provider_tools: Sequence[ProviderTool] = ()
     context_limit: int | None = None
+
+
+def facts_of(model: ChatModel) -> ModelFacts:
+    """What a request needs to know of a model as it is configured."""
+    config = model.config
+    thinking = config.provider_options.anthropic.thinking
+    return ModelFacts(
+        model.model,
+        config.max_output_tokens or DEFAULT_MAX_OUTPUT_TOKENS,
+        thinking.budget_tokens if thinking else None,
+        effective_effort(None, config),
+        config,
+        configured(config, model.provider_type),
+    )
 
 
 def assemble(

@@ -102,7 +102,9 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
     return NewChat(
         organization_id=body.organization_id,
         content=content,
-        model_config_id=await choose_model(services, body.organization_id, body.model_config_id),
+        model_config_id=await choose_model(
+            services, body.organization_id, caller.user_id, body.model_config_id
+        ),
         title=provisional_title(content),
         client_type=body.client_type,
         labels=labels,

@@ -87,6 +87,14 @@ class DataDirectory:
             self.write_private(name, secrets.token_urlsafe(24))
         return path.read_text().strip()
 
+    def master_key_file(self) -> Path:
+        """The file with the keys that seal what is secret in the database, see `runtime.secrets`. Whoever
+        loses it has to enter the keys of all providers anew."""
+        path = self.path / "master.key"
+        if not path.exists():
+            self.write_private(path.name, f"{secrets.token_urlsafe(32)}\n")
+        return path
+
     def write_private(self, name: str, text: str) -> Path:
         """Write a file that only the owner can read, whole or not at all."""
         path, draft = self.path / name, self.path / f"{name}.new"

@@ -125,7 +125,7 @@ def select_chats(caller: Caller | None = None) -> Select[*tuple[Any, ...]]:
             chats.c.root_chat_id,
             chats.c.mode,
             model_configs.c.model,
-            model_configs.c.enabled.label("model_enabled"),
+            (model_configs.c.enabled & ~model_configs.c.deleted).label("model_enabled"),
             chats.c.last_model_config_id,
             chats.c.title,
             chats.c.client_type,

@@ -54,7 +54,7 @@ async def test_an_attempt_is_counted_and_names_its_episode(chat: ChatRows):
     assert isinstance(second, Begun)
     assert second.episode.newer_than(first.episode)
     assert (first.episode.history_version, first.episode.generation_attempt) == (9, 3)
-    assert (first.model.provider, first.owner_id) == ("demo", chat.owner)
+    assert (first.model_config_id, first.owner_id) == (chat.model, chat.owner)
 
 
 @pytest.mark.parametrize(
