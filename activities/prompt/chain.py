@@ -1,7 +1,7 @@
 """Going on where the vendor remembers the conversation: the id of its last answer stands for all before.
 
-Decided anew for every step, from rows alone, so that no attempt and no worker has to know what another one has
-done: the first step of a turn may be chained; the next one ends in tool results, and is told whole. Pure.
+Decided anew for every step, from rows alone, so that no attempt and no worker has to know what another one
+has done: the first step of a turn may be chained; the next one ends in tool results, and is told whole. Pure.
 """
 
 from collections.abc import Sequence

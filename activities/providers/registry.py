@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from activities.providers.anthropic import AnthropicProvider
+from activities.providers.openai import Server, openai_chat, openai_responses, profile_for
 from activities.providers.protocol import ModelProvider
 from models.providers import Dialect, ProviderSettings, ProviderType
 
@@ -36,4 +37,19 @@ def _anthropic(endpoint: Endpoint) -> ModelProvider:
     return AnthropicProvider(api_key=key, base_url=endpoint.base_url, label=endpoint.label)
 
 
-FACTORIES: Mapping[Dialect, Factory] = {Dialect.ANTHROPIC: _anthropic}
+def _openai_server(endpoint: Endpoint) -> Server:
+    return Server(
+        label=endpoint.label,
+        profile=profile_for(endpoint.type, endpoint.base_url),
+        api_key=endpoint.api_key.get_secret_value() if endpoint.api_key else "",
+        base_url=endpoint.base_url,
+        organization=endpoint.settings.organization,
+        api_version=endpoint.settings.api_version,
+    )
+
+
+FACTORIES: Mapping[Dialect, Factory] = {
+    Dialect.ANTHROPIC: _anthropic,
+    Dialect.OPENAI_RESPONSES: lambda endpoint: openai_responses(_openai_server(endpoint)),
+    Dialect.OPENAI_CHAT: lambda endpoint: openai_chat(_openai_server(endpoint)),
+}
