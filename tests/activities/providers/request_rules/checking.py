@@ -5,9 +5,10 @@ from typing import Any
 
 from activities.providers.demo import RecordedRequest
 
-from . import completions, responses
+from . import anthropic, completions, responses
 
 _RULES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "messages": anthropic.broken_rules,
     "responses": responses.broken_rules,
     "completions": completions.broken_rules,
 }
