@@ -32,7 +32,18 @@ from models.store.chats import ChatRecord
 from models.turns import ChatStart, Receipt
 from runtime import metrics
 
-Command = Literal["send_message", "interrupt", "set_archived", "answer_calls", "compact", "clear"]
+Command = Literal[
+    "send_message",
+    "edit_message",
+    "delete_queued",
+    "promote_queued",
+    "answer_calls",
+    "interrupt",
+    "compact",
+    "clear",
+    "reconcile_invalid",
+    "set_archived",
+]
 
 _WORKFLOW = "ChatWorkflow"
 _START_TIMEOUT_SECONDS = 2.0
