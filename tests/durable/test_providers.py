@@ -67,7 +67,7 @@ class Talk:
         content = [{"type": "text", "text": text}]
         if file is not None:
             content.append({"type": "file", "file_id": file})
-        fields = {"model_config_id": self.models[kind], "content": content}
+        fields: dict[str, Any] = {"model_config_id": self.models[kind], "content": content}
         if not self.chat:
             self.chat = await self.caller.create(text, **fields)
             self.reader = self.caller.read(self.chat)
@@ -212,9 +212,10 @@ async def test_an_interruption_in_the_middle(talk: Talk, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_tool_call_that_is_cut_short(talk: Talk, kind: str) -> None:
-    hold = {"name": f"cut-{kind}", "after_pieces": 2, "of": "tool_input"}
+    name = f"cut-{kind}"
+    hold = {"name": name, "after_pieces": 2, "of": "tool_input"}
     reader = await talk.say(kind, {"thinking": "Hm.", "text": "Well.", "tools": [TIME, UTC], "hold": hold})
-    await talk.model.reached(hold["name"])
+    await talk.model.reached(name)
     await reader.until(lambda r: r.preview == "Well.")
     assert (await talk.caller.interrupt(talk.chat)).status_code == 200
     await reader.rested(talk.answers)

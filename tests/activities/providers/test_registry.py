@@ -35,9 +35,7 @@ async def test_each_interface_answers(
 ) -> None:
     settings = ProviderSettings(organization="org-1", api_version="v1")
     key = SecretStr("sk-demo")
-    client = FACTORIES[dialect](
-        Endpoint(provider_type, provider_type, model.base_url + path, key, settings)
-    )
+    client = FACTORIES[dialect](Endpoint(provider_type, provider_type, model.base_url + path, key, settings))
     question = PromptMessage("user", [{"type": "text", "text": "hello"}])
     async with client.stream(ModelRequest("demo", ["Be brief."], [question], [], 100)) as events:
         last = [event async for event in events][-1]
