@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from activities.providers.anthropic import AnthropicProvider
+from activities.providers.anthropic.bedrock import BedrockProvider
+from activities.providers.anthropic.vertex import VertexProvider
+from activities.providers.failures import provider_failure
 from activities.providers.openai import Server, openai_chat, openai_responses, profile_for
-from activities.providers.protocol import ModelProvider
+from activities.providers.protocol import ModelCallError, ModelProvider
+from models.failures import FailureKind
 from models.providers import Dialect, ProviderSettings, ProviderType
 
 
@@ -37,6 +41,33 @@ def _anthropic(endpoint: Endpoint) -> ModelProvider:
     return AnthropicProvider(api_key=key, base_url=endpoint.base_url, label=endpoint.label)
 
 
+def _bedrock(endpoint: Endpoint) -> ModelProvider:
+    return BedrockProvider(
+        region=_needed(endpoint, endpoint.settings.region, "region"),
+        profile=endpoint.settings.profile,
+        api_key=endpoint.api_key.get_secret_value() if endpoint.api_key else None,
+        base_url=endpoint.base_url,
+        label=endpoint.label,
+    )
+
+
+def _vertex(endpoint: Endpoint) -> ModelProvider:
+    return VertexProvider(
+        region=_needed(endpoint, endpoint.settings.region, "region"),
+        project_id=_needed(endpoint, endpoint.settings.project, "project"),
+        access_token=endpoint.api_key.get_secret_value() if endpoint.api_key else None,
+        base_url=endpoint.base_url,
+        label=endpoint.label,
+    )
+
+
+def _needed(endpoint: Endpoint, value: str | None, setting: str) -> str:
+    if value is not None:
+        return value
+    failure = provider_failure(FailureKind.CONFIG, endpoint.label)
+    raise ModelCallError(failure.model_copy(update={"detail": f"The setting {setting!r} is missing."}))
+
+
 def _openai_server(endpoint: Endpoint) -> Server:
     return Server(
         label=endpoint.label,
@@ -50,6 +81,8 @@ def _openai_server(endpoint: Endpoint) -> Server:
 
 FACTORIES: Mapping[Dialect, Factory] = {
     Dialect.ANTHROPIC: _anthropic,
+    Dialect.BEDROCK: _bedrock,
+    Dialect.VERTEX: _vertex,
     Dialect.OPENAI_RESPONSES: lambda endpoint: openai_responses(_openai_server(endpoint)),
     Dialect.OPENAI_CHAT: lambda endpoint: openai_chat(_openai_server(endpoint)),
 }

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from activities.providers.demo import DemoModel, script_block
+from activities.providers.demo import script_block
 from activities.providers.demo.recorder import RecordedRequest
 from cli.stack import Stack
 from models.model_options import CallConfig
@@ -24,7 +24,7 @@ from models.store.providers import NewProvider, create_provider
 from runtime.configuration.changes import Change, ChangeKind, tell
 from runtime.redis import open_redis
 from runtime.secrets import MasterKeys
-from tests.activities.providers.request_rules.checking import broken_rules
+from tests.activities.providers.request_rules.checked import CheckedModel
 from tests.api.files.bytes_of import PNG
 from tests.durable.caller import Body, Caller, Reader
 from tests.durable.rows import Rows
@@ -54,7 +54,7 @@ class Talk:
     """A chat that may change its model from message to message."""
 
     caller: Caller
-    model: DemoModel
+    model: CheckedModel
     models: dict[str, str]
     chat: str = ""
     said: list[str] = field(default_factory=list[str])
@@ -85,7 +85,7 @@ class Talk:
     async def is_sound(self, *answers: str) -> None:
         """The chat rests, its reader has exactly the rows, and all that was sent keeps the rules."""
         await self.caller.agree(self.reader, self.chat, self.said, list(answers))
-        assert broken_rules(self.sent()) == []
+        self.model.check()
         assert "rejected" not in [request.outcome for request in self.sent()]
 
     def sent(self) -> list[RecordedRequest]:
@@ -94,7 +94,7 @@ class Talk:
 
 
 @pytest.fixture(scope="module")
-async def models(perdure: Stack, model: DemoModel, rows: Rows) -> dict[str, str]:
+async def models(perdure: Stack, model: CheckedModel, rows: Rows) -> dict[str, str]:
     """One model of each kind, by ids of their configurations; the providers' keys are sealed."""
     me = await rows.first_user()
     keys = MasterKeys(SecretStr(perdure.environment["PERDURE_MASTER_KEYS"]))
@@ -121,7 +121,7 @@ async def models(perdure: Stack, model: DemoModel, rows: Rows) -> dict[str, str]
 
 
 @pytest.fixture
-def talk(caller: Caller, model: DemoModel, models: dict[str, str]) -> Talk:
+def talk(caller: Caller, model: CheckedModel, models: dict[str, str]) -> Talk:
     return Talk(caller, model, models)
 
 
