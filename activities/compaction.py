@@ -19,7 +19,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities import metrics
-from activities.announcing import hints_of_step
+from activities.announcing import hints_of_step, hints_of_summary
 from activities.answer import AnswerBuilder
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
@@ -152,10 +152,12 @@ class _Run:
             waiting = self._conversation.unanswered
             rows = [*boundary_rows(summary_text(summary), self._call, result), *replayed_rows(waiting)]
             failure = self._still_too_long(summary)
-            state = await compactions.commit_compaction(means.engine, compaction, begun, rows, failure)
+            state = await compactions.commit_compaction(
+                means.engine, compaction, begun, rows, summary, failure
+            )
             self._count("success")
             self._count_turn(state)
-            hints = hints_of_step(compaction.chat_id, state)
+            hints = (*hints_of_step(compaction.chat_id, state), *hints_of_summary(compaction.chat_id, state))
             means.live.wake_committed(compaction.chat_id, state.snapshot_version, hints)
             return state
         if summary is not None and self._call:

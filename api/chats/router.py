@@ -17,7 +17,7 @@ from api.chats.schemas import CreateChat, EditChat
 from api.chats.search import parse_filter
 from api.chats.tools import checked_tools
 from api.commands import run_command
-from api.content import provisional_title, stored_content
+from api.content import stored_content
 from api.errors import ApiError, invalid, not_found
 from api.features import ZERO_UUID, refuse_unavailable
 from api.payloads import chat_payload
@@ -34,6 +34,7 @@ from api.schemas import Chat, errors
 from api.services import Services, services_of
 from api.temporal_gateway import Command, Unavailable
 from models.hints import Hint, HintKind
+from models.naming import provisional_title
 from models.permissions import Permission
 from models.store import chats
 from models.store.accounts import Caller

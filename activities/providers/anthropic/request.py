@@ -42,8 +42,9 @@ def wire_request(request: ModelRequest, vendor: str) -> dict[str, Any]:
         body["system"] = system
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
-        if request.tool_choice == ToolChoice.NONE:
-            body["tool_choice"] = {"type": "none"}
+        choice = _tool_choice(request.tool_choice)
+        if choice is not None:
+            body["tool_choice"] = choice
     return body
 
 
@@ -62,6 +63,18 @@ def _limits(request: ModelRequest) -> dict[str, Any]:
         "max_tokens": room if room > budget else room + budget,
         "thinking": {"type": "enabled", "budget_tokens": budget},
     }
+
+
+def _tool_choice(choice: ToolChoice | str) -> dict[str, Any] | None:
+    match choice:
+        case ToolChoice.AUTO:
+            return None
+        case ToolChoice.NONE:
+            return {"type": "none"}
+        case ToolChoice.REQUIRED:
+            return {"type": "any"}
+        case name:
+            return {"type": "tool", "name": name}
 
 
 def _tool(tool: ToolSpec) -> dict[str, Any]:

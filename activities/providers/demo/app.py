@@ -12,10 +12,10 @@ from starlette.types import Receive, Scope, Send
 from activities.providers.demo.control import control_routes
 from activities.providers.demo.delivery import Delivery, request_id, until_disconnected
 from activities.providers.demo.recorder import RecordedRequest
-from activities.providers.demo.request import fingerprint
-from activities.providers.demo.script import InvalidScript, scripted_step
+from activities.providers.demo.request import MessagesRequest, fingerprint
+from activities.providers.demo.script import InvalidScript, Step, scripted_aside, scripted_step
 from activities.providers.demo.stage import Stage
-from activities.providers.demo.talk import conversational_step
+from activities.providers.demo.talk import conversational_step, named_step
 from activities.providers.demo.validation import InvalidRequest, read_request
 from activities.providers.demo.wire import encode_answer
 
@@ -58,7 +58,7 @@ class MessagesEndpoint:
         try:
             decoded = json.loads(body)
             request = read_request(decoded)
-            step = scripted_step(request) or conversational_step(request)
+            step = _step(request)
         except (InvalidRequest, InvalidScript) as error:
             await self._reject(delivery, record, 400, "invalid_request_error", str(error))
             return
@@ -84,6 +84,13 @@ class MessagesEndpoint:
     ) -> None:
         self._stage.recorder.end(record, "rejected")
         await delivery.error(status, error_type, message, {})
+
+
+def _step(request: MessagesRequest) -> Step:
+    tool = request.only_tool
+    if tool is not None:
+        return scripted_aside(request, tool) or named_step(request, tool)
+    return scripted_step(request) or conversational_step(request)
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -107,6 +107,13 @@ class MessagesRequest(BaseModel):
         """Whether the model may call no tool at all."""
         return self.tool_choice is not None and self.tool_choice.get("type") == "none"
 
+    @property
+    def only_tool(self) -> str | None:
+        """The tool of a request that offers one alone and forces it, as calls beside a conversation do."""
+        choice = self.tool_choice or {}
+        forced = choice.get("type") == "tool" and [tool.name for tool in self.tools] == [choice.get("name")]
+        return self.tools[0].name if forced else None
+
     def offers_tool(self, name: str) -> bool:
         """Whether the model may call the tool `name` in this request."""
         return not self.forbids_tools and any(tool.name == name for tool in self.tools)

@@ -14,6 +14,10 @@ ABOUT_TIME = re.compile(r"\b(time|clock|date)\b", re.IGNORECASE)
 WANTS_SUMMARY = re.compile(r"\b(sum up|summar(y|ize))\b", re.IGNORECASE)
 WANTS_LENGTH = re.compile(r"\b(story|explain|long|essay|detail(s|ed)?|tell me (all|more))\b", re.IGNORECASE)
 
+LABEL_TOOL = "label_turn"
+MARKS = re.compile(r"```demo.*?```|```.*|</?(user|assistant)>", re.DOTALL)
+NAMEABLE = re.compile(r"\w+(?:['’]\w+)?")
+
 SHORT = """\
 {greeting}I am Perdure's built-in demo model: no key and no network, but the real wire protocol. Ask me \
 for the time and I will call a tool. Ask me for a story, kill the worker while I tell it, and watch the \
@@ -69,6 +73,20 @@ def conversational_step(request: MessagesRequest) -> Step:
         )
     template = LONG if WANTS_LENGTH.search(question) else SHORT
     return _paced(Step(text=template.format(greeting=_greeting(question))))
+
+
+def named_step(request: MessagesRequest, tool: str) -> Step:
+    """A name for a conversation or a turn, as the arguments of the tool that asks for it."""
+    asked = request.messages[request.last_typed_index].text
+    words = NAMEABLE.findall(MARKS.sub(" ", asked))
+    if tool == LABEL_TOOL:
+        return Step(tools=(ToolCall(name=tool, input={"label": f"Answered {_or_question(words[:2])}"}),))
+    title = " ".join(words[:5]).capitalize() if len(words) > 1 else "Demo conversation"
+    return Step(tools=(ToolCall(name=tool, input={"title": title}),))
+
+
+def _or_question(words: list[str]) -> str:
+    return " ".join(words) or "a question"
 
 
 def _summary(request: MessagesRequest) -> str:
