@@ -21,6 +21,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities import metrics
 from activities.announcing import hints_of_step, hints_of_summary
 from activities.answer import AnswerBuilder
+from activities.attachments import Attachments
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
@@ -83,6 +84,7 @@ class Compactions:
     stops: StopListener
     tools: ToolRegistry
     providers: Mapping[str, ModelProvider]
+    attachments: Attachments
     patience: Patience
     timeout_seconds: float
 
@@ -178,9 +180,10 @@ class _Run:
         provider = self._means.providers.get(self._begun.model.provider)
         if provider is None:
             raise ModelCallError(self._failure(FailureKind.MISSING_KEY))
+        shown = await self._means.attachments.fill(self._compaction.chat_id, self._conversation.summarized)
         for attempt in range(TRIES):
             try:
-                return await self._call_model(provider, self._request(attempt))
+                return await self._call_model(provider, self._request(shown, attempt))
             except ModelCallError as err:
                 if not err.failure.context_overflow or attempt == TRIES - 1:
                     raise
@@ -202,12 +205,12 @@ class _Run:
             )
         return text
 
-    def _request(self, attempt: int) -> ModelRequest:
+    def _request(self, shown: Sequence[TranscriptMessage], attempt: int) -> ModelRequest:
         model = self._begun.model
         facts = ModelFacts(model.model, model.max_output_tokens, model.thinking_budget_tokens)
         headers = {"X-Coder-Chat-Id": str(self._compaction.chat_id)}
         tools = self._means.tools.specs()
-        return summary_request(self._conversation.summarized, facts, tools, headers, attempt=attempt)
+        return summary_request(shown, facts, tools, headers, attempt=attempt)
 
     def _call_part(self) -> dict[str, Any]:
         args: dict[str, Any] = {"source": self._begun.reason.source}

@@ -21,6 +21,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities import metrics
 from activities.announcing import hints_of_step
 from activities.answer import AnswerBuilder, shown_as
+from activities.attachments import Attachments
 from activities.context_limit import context_limit
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
@@ -72,6 +73,7 @@ class ModelCalls:
     stops: StopListener
     tools: ToolRegistry
     providers: Mapping[str, ModelProvider]
+    attachments: Attachments
     patience: Patience
     retry_limits: RetryLimits = RetryLimits()
 
@@ -183,7 +185,8 @@ class ModelCalls:
         provider = self.providers.get(model.provider)
         if provider is None:
             raise ModelCallError(provider_failure(FailureKind.MISSING_KEY, model.provider))
-        transcript = await read_transcript(self.engine, call.chat_id)
+        rows = await read_transcript(self.engine, call.chat_id)
+        transcript = await self.attachments.fill(call.chat_id, rows)
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
         facts = ModelFacts(model.model, model.max_output_tokens, model.thinking_budget_tokens)
         headers = {"X-Coder-Owner-Id": str(begun.owner_id), "X-Coder-Chat-Id": str(call.chat_id)}

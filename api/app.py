@@ -11,17 +11,28 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from api.actions.router import router as actions_router
+from api.audit.router import router as audit_router
 from api.auth.callers import CallerCache
 from api.auth.principals import TOKEN_SCHEMES
+from api.auth.uses import TokenUses
 from api.body_limit import BodyLimit
+from api.chats.acl import router as acl_router
 from api.chats.router import router as chats_router
 from api.errors import install_error_handlers
+from api.files.keeper import FileKeeper
+from api.files.links import FileLinks
+from api.files.router import MAX_FILE_BYTES
+from api.files.router import public_router as signed_files_router
+from api.files.router import router as files_router
 from api.health.router import router as health_router
 from api.inbox.frames import inbox_events
 from api.inbox.router import router as inbox_router
 from api.messages.router import router as messages_router
 from api.middleware import RequestContext
 from api.openapi import describe_truthfully
+from api.organizations.groups import router as groups_router
+from api.organizations.members import router as members_router
+from api.organizations.router import router as organizations_router
 from api.preferences.router import router as preferences_router
 from api.services import Services
 from api.streaming.hub import StreamHub
@@ -31,10 +42,12 @@ from api.sweeper import Sweeper
 from api.temporal_gateway import TemporalGateway
 from api.titles.router import router as titles_router
 from api.users.router import router as users_router
+from api.users.tokens import router as tokens_router
 from api.watching.chats import chat_list_events
 from api.watching.hub import ListHub
 from api.watching.router import router as watching_router
 from models.hints import chat_list_key, inbox_key
+from runtime.blobs import open_blobs
 from runtime.database import open_engine
 from runtime.hints import HintWriter
 from runtime.redis import open_redis
@@ -42,6 +55,10 @@ from runtime.settings import Settings
 from runtime.temporal import connect_temporal
 
 MAX_BODY_BYTES = 256 * 1024
+_MAX_UPLOADS = 32
+
+_VERSIONS = ("/api/v2", "/api/experimental")
+_LARGER_BODIES = {f"{version}/chats/files": MAX_FILE_BYTES for version in _VERSIONS}
 
 log = structlog.get_logger("api")
 
@@ -60,17 +77,29 @@ def create_app(settings: Settings) -> FastAPI:
         version=_version(),
         description="Agent chats that do not die: durable, resumable, streamed.",
         lifespan=lifespan,
-        middleware=[Middleware(RequestContext), Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)],
+        middleware=[
+            Middleware(RequestContext),
+            Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, larger=_LARGER_BODIES),
+        ],
     )
     install_error_handlers(app)
     app.include_router(health_router)
+    app.include_router(signed_files_router, prefix="/api/v2")
+    app.include_router(signed_files_router, prefix="/api/experimental", include_in_schema=False)
     for router in (
+        files_router,  # before the chats: `files` is no chat
         watching_router,  # before the chats: `watch` is no chat's id
         chats_router,
         messages_router,
         actions_router,
         streams_router,
+        acl_router,
         users_router,
+        tokens_router,
+        organizations_router,
+        members_router,
+        groups_router,
+        audit_router,
         preferences_router,
         inbox_router,
         titles_router,
@@ -93,6 +122,7 @@ def end_streams(app: FastAPI) -> None:
 async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     engine = open_engine(settings.database_url, settings.database_pool_size)
     redis = open_redis(settings.redis_url)
+    blobs = open_blobs(settings.blobs_url, engine)
     gateway = TemporalGateway(
         await connect_temporal(lazy=True),
         task_queue=settings.task_queue,
@@ -114,9 +144,24 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         interval_seconds=settings.sweep_interval_seconds,
         age_seconds=settings.sweep_age_seconds,
     )
-    tasks = [asyncio.create_task(_for_ever(hub.run)), asyncio.create_task(_for_ever(sweeper.run))]
+    uses = TokenUses(engine)
+    keeper = FileKeeper(engine, blobs, unused_days=settings.unused_file_days)
+    tasks = [asyncio.create_task(_for_ever(run)) for run in (hub.run, sweeper.run, uses.run, keeper.run)]
     try:
-        yield Services(engine, redis, gateway, hub, CallerCache(engine), chat_lists, inboxes, hints)
+        yield Services(
+            settings,
+            engine,
+            redis,
+            gateway,
+            hub,
+            CallerCache(engine, uses),
+            chat_lists,
+            inboxes,
+            hints,
+            blobs,
+            FileLinks(engine),
+            asyncio.Semaphore(_MAX_UPLOADS),
+        )
     finally:
         for streams in (hub, chat_lists, inboxes):
             streams.close()

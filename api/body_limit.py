@@ -1,5 +1,7 @@
 """The cap on request bodies, answered in our shape whether the length was announced or not."""
 
+from collections.abc import Mapping
+
 from fastapi import HTTPException
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,19 +10,25 @@ from api.errors import too_large
 
 
 class BodyLimit:
-    """Refuses bodies of more than `max_bytes` without reading them to the end."""
+    """Refuses bodies of more than `max_bytes` without reading them to the end.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    Args:
+        larger: Paths that take more, and how many bytes.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, larger: Mapping[str, int]) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = self.larger.get(scope["path"], self.max_bytes)
         announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdigit() and int(announced) > self.max_bytes:
-            await too_large().response()(scope, receive, send)
+        if announced.isdigit() and int(announced) > limit:
+            await too_large(limit).response()(scope, receive, send)
             return
         received = 0
 
@@ -28,8 +36,9 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self.max_bytes:
-                raise HTTPException(413)  # the one kind of error the framework passes on from here
+            if received > limit:
+                # the one kind of error the framework passes on from here
+                raise HTTPException(413, str(limit))
             return message
 
         await self.app(scope, counted, send)

@@ -1,14 +1,18 @@
 """What a user may say: input parts checked and turned into stored form (spec api.md 3.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
 from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
-from api.errors import ApiError, invalid
-from models.parts import FileReferencePart, TextPart, dump_part
+from api.errors import invalid
+from api.services import Services
+from models.parts import FilePart, FileReferencePart, TextPart, dump_part
+from models.store.accounts import Caller
+from models.store.file_links import FILES_PER_CHAT
+from models.store.files import FileRecord, find_files
 
 
 def _encodable(text: str) -> str:
@@ -38,8 +42,9 @@ _LINE = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class InputPart(BaseModel):
-    """One part of a message. Which fields count depends on `type`: `text` takes `text`; `file-reference`
-    takes `file_name` and, as a snippet of that file, `start_line`, `end_line` and `content`."""
+    """One part of a message. Which fields count depends on `type`: `text` takes `text`; `file` takes the
+    `file_id` of an uploaded file; `file-reference` takes `file_name` and, as a snippet of that file,
+    `start_line`, `end_line` and `content`."""
 
     type: str = Field(examples=["text"])
     text: Text = Field(default="", examples=["What time is it?"])
@@ -49,20 +54,37 @@ class InputPart(BaseModel):
     end_line: _LINE = 0
     content: Text = ""
 
+    @property
+    def kind(self) -> str:
+        return self.type.strip().lower()
 
-def stored_content(parts: Sequence[InputPart]) -> list[dict[str, Any]]:
+
+NO_SUCH_FILE = "There is no such file, it is gone, or another chat has it. Upload it again."
+
+
+async def read_content(
+    services: Services, caller: Caller, parts: Sequence[InputPart], chat_id: UUID | None = None
+) -> list[dict[str, Any]]:
     """The parts in stored form, in their order.
+
+    Args:
+        chat_id: the chat they are for, None if it is yet to be made.
 
     Raises:
         ApiError: 400, a part breaks a rule; `validations` names it by its index.
     """
     if not parts:
         raise invalid(("content", "Must hold at least one part."))
-    return [_stored_part(part, f"content[{index}]") for index, part in enumerate(parts)]
+    wanted = {part.file_id for part in parts if part.kind == "file" and part.file_id is not None}
+    if len(wanted) > FILES_PER_CHAT:
+        raise invalid(("content", f"Must name at most {FILES_PER_CHAT} files."))
+    found = await find_files(services.engine, caller.user_id, wanted) if wanted else {}
+    usable = {file.id: file for file in found.values() if file.chat_id in (None, chat_id)}
+    return [_stored_part(part, f"content[{index}]", usable) for index, part in enumerate(parts)]
 
 
-def _stored_part(part: InputPart, path: str) -> dict[str, Any]:
-    match part.type.strip().lower():
+def _stored_part(part: InputPart, path: str, files: Mapping[UUID, FileRecord]) -> dict[str, Any]:
+    match part.kind:
         case "text":
             text = part.text.strip()
             if not text:
@@ -80,12 +102,11 @@ def _stored_part(part: InputPart, path: str) -> dict[str, Any]:
                 )
             )
         case "file":
-            raise _no_such_file(part, path)
+            if part.file_id is None:
+                raise invalid((f"{path}.file_id", "Must be the id of an uploaded file."))
+            file = files.get(part.file_id)
+            if file is None:
+                raise invalid((f"{path}.file_id", NO_SUCH_FILE))
+            return dump_part(FilePart(file_id=str(file.id), media_type=file.mime_type, name=file.name))
         case _:
-            raise invalid((f"{path}.type", 'Must be "text" or "file-reference".'))
-
-
-def _no_such_file(part: InputPart, path: str) -> ApiError:
-    if part.file_id is None:
-        return invalid((f"{path}.file_id", "Must be the id of an uploaded file."))
-    return invalid((f"{path}.file_id", f"There is no file {part.file_id}."))
+            raise invalid((f"{path}.type", 'Must be "text", "file" or "file-reference".'))

@@ -86,8 +86,9 @@ def not_found(what: str) -> ApiError:
     return ApiError(404, f"There is no such {what}, or it is not yours.")
 
 
-def too_large() -> ApiError:
-    return ApiError(413, *_STATUS_TEXTS[413])
+def too_large(limit: int) -> ApiError:
+    """A body of more than `limit` bytes."""
+    return ApiError(413, "The request body is too large.", f"At most {limit} bytes are taken.")
 
 
 def field_path(location: Sequence[int | str]) -> str:
@@ -106,7 +107,6 @@ _SOURCES = ("body", "query", "path", "header", "cookie")
 _STATUS_TEXTS = {
     404: ("There is no such route.", "The routes are listed at /docs."),
     405: ("This route does not take that method.", "The routes and their methods are listed at /docs."),
-    413: ("The request body is too large.", "At most 262144 bytes (256 KiB) are taken."),
 }
 
 
@@ -123,6 +123,8 @@ def install_error_handlers(app: FastAPI) -> None:
 
     async def framework(connection: HTTPConnection, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if error.status_code == 413:
+            return too_large(int(error.detail)).response()
         message, detail = _STATUS_TEXTS.get(error.status_code, (error.detail, None))
         return ApiError(error.status_code, message, detail, headers=error.headers).response()
 

@@ -6,6 +6,7 @@ import orjson
 
 from models.parts import public_parts
 from models.store.chats import ChatRecord
+from models.store.files import FileRecord
 from models.store.messages import MessageRecord, QueuedRecord
 from models.store.views import PendingCall
 
@@ -43,6 +44,19 @@ def chat_payload(chat: ChatRecord) -> dict[str, Any]:
     if chat.last_error is not None:
         payload["last_error"] = chat.last_error
     return payload
+
+
+def file_payload(file: FileRecord) -> dict[str, Any]:
+    """A `ChatFileMetadata`."""
+    return {
+        "id": file.id,
+        "owner_id": file.owner_id,
+        "organization_id": file.organization_id,
+        "name": file.name,
+        "mime_type": file.mime_type,
+        "size_bytes": file.size_bytes,
+        "created_at": file.created_at,
+    }
 
 
 def message_payload(message: MessageRecord) -> dict[str, Any]:

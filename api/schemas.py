@@ -40,6 +40,18 @@ class ChatDiffStatus(_Shape):
     changed_files: int
 
 
+class ChatFile(_Shape):
+    """A file of a chat."""
+
+    id: UUID
+    owner_id: UUID
+    organization_id: UUID
+    name: str
+    mime_type: str
+    size_bytes: int
+    created_at: datetime
+
+
 class Chat(_Shape):
     """A chat. Fields without a value are absent, except those documented as required."""
 
@@ -67,6 +79,7 @@ class Chat(_Shape):
     labels: dict[str, str] = Field(examples=[{"project": "atlas"}])
     has_unread: bool = Field(description="In lists and `children`: there is an answer beyond what was read.")
     client_type: Literal["ui", "api"]
+    files: list[ChatFile] | None = Field(default=None, description="When created, and on its own.")
     children: list["Chat"] = Field(description="Of a root, in lists and on its own; newest first.")
 
 
@@ -84,6 +97,10 @@ class MessagePart(_Shape):
     is_media: bool | None = Field(
         default=None, description="`result` holds `media_type`, `data` in base64, and `text`."
     )
+    file_id: UUID | None = None
+    media_type: str | None = None
+    name: str | None = None
+    data: str | None = Field(default=None, description="Base64; absent where `file_id` is there.")
     file_name: str | None = None
     start_line: int | None = None
     end_line: int | None = None

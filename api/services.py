@@ -1,5 +1,6 @@
 """What the routes work with. Made once per process by `api.app`, reached through the connection."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import cast
 
@@ -8,14 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 
 from api.auth.callers import CallerCache
+from api.files.links import FileLinks
 from api.streaming.hub import StreamHub
 from api.temporal_gateway import TemporalGateway
 from api.watching.hub import ListHub
+from runtime.blobs import BlobStore
 from runtime.hints import HintWriter
+from runtime.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
+    """`uploads` bounds the files that are in memory on their way in."""
+
+    settings: Settings
     engine: AsyncEngine
     redis: Redis
     gateway: TemporalGateway
@@ -24,6 +31,9 @@ class Services:
     chat_lists: ListHub
     inboxes: ListHub
     hints: HintWriter
+    blobs: BlobStore
+    links: FileLinks
+    uploads: asyncio.Semaphore
 
 
 def services_of(connection: HTTPConnection) -> Services:

@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.attachments import Attachments
 from activities.compaction import Compactions
 from activities.listening import Patience
 from activities.live import LiveView
@@ -26,6 +27,7 @@ from activities.tools.tool import Tool
 from activities.transitions import Transitions
 from cli.workspaces import open_workspaces
 from models.failures import RetryLimits
+from runtime.blobs import open_blobs
 from runtime.database import open_engine
 from runtime.redis import open_blocking_redis, open_redis
 from runtime.settings import Settings
@@ -68,6 +70,7 @@ async def running_worker(
         stack.callback(listening.cancel)
 
         patience = Patience(settings.first_part_timeout_seconds, settings.silence_timeout_seconds)
+        attachments = Attachments(engine, open_blobs(settings.blobs_url, engine))
         rows = Transitions(engine, live)
         models = ModelCalls(
             engine,
@@ -75,11 +78,12 @@ async def running_worker(
             stops,
             tools,
             providers,
+            attachments,
             patience,
             RetryLimits(settings.max_model_attempts, settings.retry_total_seconds),
         )
         compactions = Compactions(
-            engine, live, stops, tools, providers, patience, settings.compaction_timeout_seconds
+            engine, live, stops, tools, providers, attachments, patience, settings.compaction_timeout_seconds
         )
         names = Naming(engine, live, providers, patience)
         worker = Worker(

@@ -27,6 +27,7 @@ class Failure(BaseModel):
     `message` is for people and names the provider by its display name, never a status code. `detail` is
     the provider's own explanation, safe to show. `retry_after_seconds` is what the provider asked for.
     `context_overflow`: the prompt is longer than the model takes, so a shorter one may fare better.
+    `chain_broken`: the provider does not remember the conversation, so it has to be told the whole of it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,13 +40,14 @@ class Failure(BaseModel):
     status_code: int | None = None
     retry_after_seconds: float | None = None
     context_overflow: bool = False
+    chain_broken: bool = False
 
     def as_chat_error(self) -> dict[str, str | bool | int]:
         """The client's `ChatError`: what the stream's `error` event and `last_error` carry alike."""
         return self.model_dump(mode="json", exclude_none=True, exclude=_NOT_FOR_CLIENTS)
 
 
-_NOT_FOR_CLIENTS = {"retry_after_seconds", "context_overflow"}
+_NOT_FOR_CLIENTS = {"retry_after_seconds", "context_overflow", "chain_broken"}
 
 
 @dataclass(frozen=True, slots=True)

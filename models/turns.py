@@ -85,6 +85,11 @@ class Write(_Small):
     action_seconds: float | None = None
 
     @property
+    def places_message(self) -> bool:
+        """Whether the draft is a message of a user."""
+        return self.place in (Placement.HISTORY, Placement.QUEUE)
+
+    @property
     def finishes_turn(self) -> bool:
         """The running turn has ended by itself: the chat rests, or goes on with the next message."""
         if self.expect not in (StateName.R0, StateName.R1):
@@ -113,6 +118,7 @@ class Verdict(StrEnum):
     NOTHING_TO_COMPACT = "nothing_to_compact"
     NOTHING_TO_CLEAR = "nothing_to_clear"
     OTHER_CALLS = "other_calls"
+    FILE_GONE = "file_gone"
 
 
 class Receipt(_Small):

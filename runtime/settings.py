@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     poll_interval_seconds: float = Field(
         default=10.0, description="Streams look at the rows this often, in case a wake-up was lost."
     )
+    allowed_origins: list[str] = Field(
+        default_factory=list[str],
+        description='Origins of pages of other sites that may use the API: ["https://chat.example.com"].',
+    )
 
     # Chats' workflows, as the API starts them
     idle_seconds: float = Field(
@@ -119,6 +123,16 @@ class Settings(BaseSettings):
     )
     retry_total_seconds: float = Field(
         default=1800.0, description="Failing calls of one step are not begun anew after this long."
+    )
+
+    # Files
+    blobs_url: str | None = Field(
+        default=None,
+        description="Where files are kept: `s3://bucket/prefix`, with the usual AWS variables beside it; "
+        "unset: in the database.",
+    )
+    unused_file_days: float = Field(
+        default=7.0, gt=0, description="A file that no message has named for this long is deleted."
     )
 
     # Process

@@ -139,6 +139,8 @@ OVERFLOW_TEXT = _any_of(
     "context window",
     "exceeds? (the )?context limit",
     "(prompt|input|request|conversation) is too long",
+    "input tokens exceed",
+    "available context size",
 )
 """Refusals of a prompt for its length, where a shorter one may be taken."""
 

@@ -1,7 +1,7 @@
 """JSON from a vendor's wire, fast, and fit to be written again."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -29,3 +29,13 @@ def _decode_leniently(text: str) -> Any:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return orjson.loads(whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """The value, if it is a JSON object; an empty one for anything else."""
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """The value, if it is a JSON array; an empty one for anything else."""
+    return cast(list[Any], value) if isinstance(value, list) else []

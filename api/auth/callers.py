@@ -4,13 +4,15 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.auth.uses import TokenUses
 from models.store.accounts import Caller, find_caller, hash_secret
 
-REMEMBER_SECONDS = 10.0
-"""A token that is revoked works on for at most this long."""
+REMEMBER_SECONDS = 5.0
+"""What another process has changed about a user is known after at most this long."""
 
 _MAX_REMEMBERED = 10_000
 
@@ -24,8 +26,9 @@ class _Known:
 class CallerCache:
     """Looks tokens up, least recently used ones forgotten first. Keeps their hashes, not them."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, uses: TokenUses) -> None:
         self._engine = engine
+        self._uses = uses
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
 
     async def find(self, secret: str) -> Caller | None:
@@ -34,6 +37,7 @@ class CallerCache:
         known = self._known.get(key)
         if known is not None and known.until > time.monotonic():
             self._known.move_to_end(key)
+            self._uses.note(known.caller.token_id)
             return known.caller
         self._known.pop(key, None)
         found = await find_caller(self._engine, secret)
@@ -46,4 +50,10 @@ class CallerCache:
         self._known[key] = _Known(caller, time.monotonic() + lifetime)
         if len(self._known) > _MAX_REMEMBERED:
             self._known.popitem(last=False)
+        self._uses.note(caller.token_id)
         return caller
+
+    def forget(self, user_id: UUID) -> None:
+        """Look a user up anew: something about them, or a token of theirs, has changed."""
+        for key in [key for key, known in self._known.items() if known.caller.user_id == user_id]:
+            del self._known[key]

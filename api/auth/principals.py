@@ -1,30 +1,41 @@
-"""The caller of a route, from `Coder-Session-Token` or `Authorization: Bearer`."""
+"""The caller of a route, and whether the token is good for it.
+
+The token comes as `Coder-Session-Token`, as `Authorization: Bearer`, or in the cookie that a sign-in sets. A
+browser adds a cookie to requests of foreign pages, too; such a request may change nothing and open no socket
+(`api.auth.cookies`).
+"""
 
 from typing import Annotated
 
 import structlog
 from fastapi import Depends, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
 from starlette.requests import HTTPConnection
 
+from api.auth.cookies import COOKIE, refuse_foreign_page
 from api.errors import ApiError
 from api.services import services_of
+from models.permissions import Scope
 from models.store.accounts import Caller
 
 TOKEN_SCHEMES = [
     # read by `authenticate`; declared so that the OpenAPI document tells of them
     Security(HTTPBearer(auto_error=False, description="Authorization: Bearer perdure_…")),
     Security(APIKeyHeader(name="Coder-Session-Token", auto_error=False)),
+    Security(APIKeyCookie(name=COOKIE, auto_error=False)),
 ]
+
+_CHAT_AREAS = ("chats", "notifications")
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 async def authenticate(connection: HTTPConnection) -> Caller:
     """The user whose token the request carries.
 
     Raises:
-        ApiError: 401, there is none or it is not valid.
+        ApiError: 401, there is none or it is not valid. 403, it is not good for this.
     """
-    secret = _secret(connection)
+    secret, by_cookie = _secret(connection)
     caller = await services_of(connection).callers.find(secret) if secret else None
     if caller is None:
         raise ApiError(
@@ -34,15 +45,39 @@ async def authenticate(connection: HTTPConnection) -> Caller:
             headers={"WWW-Authenticate": "Bearer"},
         )
     structlog.contextvars.bind_contextvars(user_id=str(caller.user_id))
+    method = connection.scope.get("method", "GET")
+    if by_cookie and (connection.scope["type"] == "websocket" or method not in _SAFE_METHODS):
+        refuse_foreign_page(connection)
+    needed = scope_for(method, connection.url.path)
+    if needed is not None and needed not in caller.scopes:
+        raise ApiError(403, "This token is not good for that.", f"It would need the scope {needed}.")
     return caller
 
 
-def _secret(connection: HTTPConnection) -> str | None:
-    token = connection.headers.get("coder-session-token")
+def scope_for(method: str, path: str) -> Scope | None:
+    """What a token must be good for to do this; None: any token may. Sockets only read.
+
+    A route that nobody thought of here is none of chats, and so out of reach for tokens that are.
+    """
+    segments = path.split("/")[3:]  # after /api/<version>/
+    reads = method in _SAFE_METHODS
+    if reads and segments == ["users", "me"]:
+        return None
+    models_of_chats = len(segments) > 2 and segments[0] == "organizations" and segments[2] == "chats"
+    if segments and (segments[0] in _CHAT_AREAS or (reads and models_of_chats)):
+        return Scope.CHAT_READ if reads else Scope.CHAT_WRITE
+    return Scope.ACCOUNT_READ if reads else Scope.ACCOUNT_WRITE
+
+
+def _secret(connection: HTTPConnection) -> tuple[str | None, bool]:
+    """The token, and whether a cookie brought it."""
+    token = connection.headers.get("coder-session-token", "").strip()
     if token:
-        return token.strip()
+        return token, False
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+    if scheme:
+        return (token.strip() or None) if scheme.lower() == "bearer" else None, False
+    return connection.cookies.get(COOKIE) or None, True
 
 
 async def _of_request(connection: HTTPConnection) -> Caller:

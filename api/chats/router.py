@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -17,10 +17,10 @@ from api.chats.schemas import CreateChat, EditChat
 from api.chats.search import parse_filter
 from api.chats.tools import checked_tools
 from api.commands import run_command
-from api.content import stored_content
+from api.content import NO_SUCH_FILE, read_content
 from api.errors import ApiError, invalid, not_found
 from api.features import ZERO_UUID, refuse_unavailable
-from api.payloads import chat_payload
+from api.payloads import chat_payload, file_payload
 from api.requests import (
     IdempotencyKey,
     checked_key,
@@ -38,7 +38,9 @@ from models.naming import provisional_title
 from models.permissions import Permission
 from models.store import chats
 from models.store.accounts import Caller
-from models.store.chats import ChatRecord, NewChat
+from models.store.chats import ChatRecord, FilesGoneError, NewChat
+from models.store.file_links import named_files
+from models.store.files import files_of_chat
 from models.turns import SetArchived
 
 log = structlog.get_logger("chats")
@@ -61,7 +63,10 @@ async def create_chat(
     services = services_of(request)
     key = checked_key(idempotency_key)
     new = await _new_chat(services, caller, body, key)
-    chat = await chats.create_chat(services.engine, caller, new)
+    try:
+        chat = await chats.create_chat(services.engine, caller, new)
+    except FilesGoneError:
+        raise invalid(("content", NO_SUCH_FILE)) from None
     if chat.request_hash != new.request_hash:
         raise key_reused()
     services.hints.send(Hint(chat.owner_id, chat.id, HintKind.CREATED))
@@ -70,7 +75,8 @@ async def create_chat(
     except Unavailable as error:
         # the chat is stored and says that it runs: the sweeper will see to it
         log.warning("chat accepted but not started yet", chat_id=str(chat.id), error=str(error))
-    return json_answer(chat_payload(chat), 201)
+    payload = await _with_files(services, chat) if named_files(new.content) else chat_payload(chat)
+    return json_answer(payload, 201)
 
 
 async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: str | None) -> NewChat:
@@ -87,7 +93,7 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
     _require_membership(caller, body.organization_id)
     if body.model_config_id == ZERO_UUID:
         raise invalid(("model_config_id", "Must be the id of a model, or absent."))
-    content = stored_content(body.content)
+    content = await read_content(services, caller, body.content)
     labels = checked_labels(body.labels or {})
     tools = checked_tools(body)
     prompts = [_DEPLOYMENT_PROMPT]
@@ -145,9 +151,16 @@ async def list_chats(
 
 
 @router.get("/chats/{chat}", operation_id="getChat", responses={200: {"model": Chat}, **errors(400, 404)})
-async def get_chat(chat: CurrentChat) -> Response:
-    """One chat."""
-    return json_answer(chat_payload(chat))
+async def get_chat(request: Request, chat: CurrentChat) -> Response:
+    """One chat, with its files."""
+    return json_answer(await _with_files(services_of(request), chat))
+
+
+async def _with_files(services: Services, chat: ChatRecord) -> dict[str, Any]:
+    """A `Chat` with `files`, if it has any."""
+    found = await files_of_chat(services.engine, chat.id)
+    payload = chat_payload(chat)
+    return {**payload, "files": [file_payload(file) for file in found]} if found else payload
 
 
 @router.patch(

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.auth.principals import CurrentCaller
 from api.chats.access import CurrentChat, OwnedChat
-from api.content import stored_content
+from api.content import read_content
 from api.errors import ApiError, invalid
 from api.features import ZERO_UUID, refuse_unavailable
 from api.messages.schemas import MessagePage, SendChatMessage, SentMessage
@@ -74,7 +74,7 @@ async def send_message(
     if chat.state.archived:
         raise ApiError(400, "The chat is archived.", "Unarchive it first: PATCH it with archived false.")
     refuse_unavailable(body, ("reasoning_effort", "mcp_server_ids", "plan_mode"))
-    content = stored_content(body.content)
+    content = await read_content(services, caller, body.content, chat.id)
     hashed = request_hash(body)
     draft = await drafts.store_draft(
         services.engine,

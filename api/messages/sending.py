@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from api.commands import rejection
-from api.errors import ApiError, unavailable
+from api.content import NO_SUCH_FILE
+from api.errors import ApiError, invalid, unavailable
 from api.payloads import message_payload, queued_payload
 from api.services import Services
 from api.temporal_gateway import Command, CommandRejected, Unavailable
@@ -51,6 +52,8 @@ async def deliver(
                 "Wait until a queued message has been answered, then repeat the request.",
             )
             return await _answer_or(services, draft, full)
+        case Verdict.FILE_GONE:
+            return await _answer_or(services, draft, invalid(("content", NO_SUCH_FILE)))
         case Verdict.OTHER_CALLS:
             other = ApiError(409, "The chat waits for answers to other calls now.", "Look at the chat.")
             return await _answer_or(services, draft, other)

@@ -35,6 +35,7 @@ from models.parts import CONTENT_VERSION
 from models.permissions import Access
 from models.store.accounts import Caller
 from models.store.bundle import state_of
+from models.store.file_links import link_files, named_files
 from models.store.reading import reading, transaction
 from models.store.scoping import access_to_chat, created_by, is_shared, readable, updatable
 from models.store.tables import chats, messages, model_configs, users
@@ -159,10 +160,17 @@ def _record(row: RowMapping) -> ChatRecord:
     return ChatRecord(**own, access=access, state=state_of(row))
 
 
+class FilesGoneError(LookupError):
+    """A file that the first message names is gone, or another chat has it."""
+
+
 async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> ChatRecord:
     """Make a chat that runs its first turn, or find the one made earlier under the caller's same key.
 
     The caller compares `request_hash` with the one of the chat returned.
+
+    Raises:
+        FilesGoneError: nothing is made.
     """
     async with transaction(engine) as conn:
         inserted = await conn.execute(
@@ -186,6 +194,8 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
         )
         chat_id = inserted.scalar_one_or_none()
         if chat_id is not None:
+            if not await link_files(conn, chat_id, named_files(new.content)):
+                raise FilesGoneError
             await conn.execute(insert(messages).values(_first_messages(chat_id, caller, new)))
             which = chats.c.id == chat_id
         else:

@@ -23,6 +23,10 @@ class NameTaken(Exception):
     """Somebody has this username, or this address, already."""
 
 
+class NoOrganization(Exception):
+    """There is no such organization."""
+
+
 class LastOwner(Exception):
     """Nobody who can act would own the site, or the organization, any more."""
 
@@ -146,6 +150,7 @@ async def add_user(conn: AsyncConnection, new: NewUser) -> UserRecord:
 
     Raises:
         NameTaken: The username or the address is somebody else's.
+        NoOrganization: There is none of an id.
     """
     user_id = uuid4()
     try:
@@ -157,13 +162,14 @@ async def add_user(conn: AsyncConnection, new: NewUser) -> UserRecord:
     except IntegrityError:
         raise NameTaken from None
     if new.memberships:
-        await conn.execute(
-            insert(memberships),
-            [
-                {"user_id": user_id, "organization_id": organization, "role": role}
-                for organization, role in new.memberships
-            ],
-        )
+        rows = [
+            {"user_id": user_id, "organization_id": organization, "role": role}
+            for organization, role in new.memberships
+        ]
+        try:
+            await conn.execute(insert(memberships).values(rows))
+        except IntegrityError:
+            raise NoOrganization from None
     found = await conn.execute(_select_users().where(users.c.id == user_id))
     return UserRecord(*found.one())
 
@@ -173,6 +179,7 @@ async def create_user(engine: AsyncEngine, new: NewUser, change: Change | None =
 
     Raises:
         NameTaken: The username or the address is somebody else's.
+        NoOrganization: There is none of an id.
     """
     async with transaction(engine) as conn:
         user = await add_user(conn, new)

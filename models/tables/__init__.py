@@ -14,6 +14,7 @@ from models.tables.accounts import (
 from models.tables.audit import AuditRecord
 from models.tables.catalog import CompactionThreshold, ModelConfig
 from models.tables.chats import Chat, Draft, Message, QueuedMessage, Step, ToolResult
+from models.tables.files import Blob, File, SigningKey
 from models.tables.inbox import InboxNotification
 from models.tables.sharing import ChatGroupReader, ChatUserReader
 
@@ -22,11 +23,13 @@ metadata = SQLModel.metadata
 __all__ = [
     "ApiToken",
     "AuditRecord",
+    "Blob",
     "Chat",
     "ChatGroupReader",
     "ChatUserReader",
     "CompactionThreshold",
     "Draft",
+    "File",
     "InboxNotification",
     "Group",
     "GroupMember",
@@ -35,6 +38,7 @@ __all__ = [
     "ModelConfig",
     "Organization",
     "QueuedMessage",
+    "SigningKey",
     "Step",
     "ToolResult",
     "User",

@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.attachments import Attachments
 from activities.listening import Patience
 from activities.live import LiveView
 from activities.model_call import ModelCalls
@@ -17,6 +18,7 @@ from activities.tools.builtin import builtin_tools
 from activities.tools.registry import ToolRegistry
 from models.chat_state import StateName
 from models.failures import RetryLimits
+from models.store.blobs import PostgresBlobs
 from models.stream import Preview, decode_entry, stream_key
 from models.turns import ModelCall, StepOutcome
 from tests.models.store.rows import ChatRows
@@ -39,6 +41,10 @@ class Bench:
         await self.chat.say(f"{said} {self.chat.chat}")  # the model tells repetitions by their words
         return ModelCall(chat_id=self.chat.chat, turn=3, step=2)
 
+    @property
+    def attachments(self) -> Attachments:
+        return Attachments(self.chat.engine, PostgresBlobs(self.chat.engine))
+
     def models(
         self,
         *,
@@ -52,6 +58,7 @@ class Bench:
             StopListener(self.redis),
             self.tools,
             {"demo": self.provider},
+            self.attachments,
             Patience(first_part_seconds, silence_seconds),
             limits or RetryLimits(),
         )

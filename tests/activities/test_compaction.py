@@ -31,6 +31,7 @@ def compactions(bench: Bench, *, timeout_seconds: float = 20) -> Compactions:
         StopListener(bench.redis),
         bench.tools,
         {"demo": bench.provider},
+        bench.attachments,
         Patience(20, 20),
         timeout_seconds,
     )

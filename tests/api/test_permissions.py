@@ -32,6 +32,8 @@ ROUTES: list[tuple[ChatAction, str, str, Body | None]] = [
     (ChatAction.READ, "GET", "", None),
     (ChatAction.READ, "GET", "/messages", None),
     (ChatAction.READ, "GET", "/stream", None),
+    (ChatAction.READ, "GET", "/acl", None),
+    (ChatAction.SHARE, "PATCH", "/acl", {"user_roles": {}}),
     (ChatAction.UPDATE, "PATCH", "", {"labels": {"a": "b"}}),
     (ChatAction.UPDATE, "POST", "/interrupt", None),
     (ChatAction.RUN, "POST", "/messages", {"content": text("and now?")}),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -45,8 +46,8 @@ def labelled(label: object, **more: Any) -> dict[str, Any]:
 
 
 def said(*steps: dict[str, Any], aside: dict[str, Any] | None = None) -> str:
-    """A message whose first words are the provisional title."""
-    return f"{PROVISIONAL}\n{script_block(*(steps or ({'text': 'Done.'},)), aside=aside)}"
+    """A message that begins with `PROVISIONAL`. Never the same twice: equal ones would share their faults."""
+    return f"{PROVISIONAL}\n{script_block(*(steps or ({'text': 'Done.'},)), aside=aside)} {uuid4()}"
 
 
 def asides(model: DemoModel, tool: str) -> list[RecordedRequest]:

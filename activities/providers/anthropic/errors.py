@@ -1,22 +1,14 @@
 """Every way in which a call over the Anthropic SDK can fail, as one `Failure`."""
 
 import re
-import ssl
 from collections.abc import Mapping
 from typing import Any
 
-import httpx2
 from anthropic import APIConnectionError, APIStatusError
 
 from activities.providers.failures import OVERFLOW_TEXT, Rule, Signal, classify, retry_after, should_retry
+from activities.providers.transport import MAX_RAW_CHARACTERS, phrase_of
 from models.failures import Failure, FailureKind
-
-
-class UnreadableStream(Exception):
-    """An event of the stream is not what the protocol says."""
-
-
-MAX_RAW_CHARACTERS = 64 * 1024
 
 _STATUS_OF_TYPE = {
     "invalid_request_error": 400,
@@ -46,38 +38,6 @@ _OWN_RULES = (
     ),
 )
 
-_UNREADABLE = "server error: a part of the stream could not be read"
-_RESET = "connection reset"
-_TLS = "malformed configuration: the TLS certificate of the endpoint could not be verified"
-
-_BELOW_THE_CLIENT = frozenset({"anyio", "h11", "h2", "httpcore", "httpcore2", "httpx", "httpx2"})
-"""Packages whose exceptions are about the connection, whatever they are."""
-
-# First match wins. A phrase says to people what happened, and to the rules how to sort it. The texts of these
-# exceptions are not used: they may quote an address or a key.
-_TRANSPORT_PHRASES: tuple[tuple[type[Exception], str], ...] = (
-    (httpx2.ConnectTimeout, "the connection attempt timed out"),
-    (httpx2.PoolTimeout, "timed out waiting for a free connection"),
-    (httpx2.TimeoutException, "the connection timed out"),
-    (httpx2.ConnectError, "connection refused, or no such host"),
-    (httpx2.ProxyError, "the proxy is unavailable"),
-    (httpx2.NetworkError, _RESET),
-    (httpx2.RemoteProtocolError, "unexpected EOF: the connection closed before the answer was complete"),
-    (httpx2.LocalProtocolError, "malformed configuration: the key or a header cannot be sent over HTTP"),
-    (httpx2.UnsupportedProtocol, "malformed configuration: the address must begin with http or https"),
-    (httpx2.InvalidURL, "malformed configuration: the address is not valid"),
-    (httpx2.TooManyRedirects, "malformed configuration: the address redirects without end"),
-    (httpx2.DecodingError, _UNREADABLE),
-    (UnreadableStream, _UNREADABLE),
-    (APIConnectionError, _RESET),
-    # from below the HTTP client, which does not translate them all
-    (TimeoutError, "the connection timed out"),
-    (ConnectionRefusedError, "connection refused"),
-    (ssl.SSLError, _RESET),
-    (EOFError, "unexpected EOF: the connection closed before the answer was complete"),
-    (OSError, _RESET),
-)
-
 
 def classify_exception(error: Exception, provider: str) -> Failure:
     """Sort an exception of the SDK, or of the HTTP client below it.
@@ -89,7 +49,7 @@ def classify_exception(error: Exception, provider: str) -> Failure:
         return _classify_body(
             error.body, provider, error.status_code, error.response.headers, raw=error.message
         )
-    return classify(Signal(provider, raw_detail=_phrase(error)))
+    return classify(Signal(provider, raw_detail=phrase_of(error, APIConnectionError)))
 
 
 def classify_error_event(body: Any, provider: str) -> Failure:
@@ -120,21 +80,3 @@ def _text_at(body: Any, *path: str) -> str:
     for key in path:
         body = body.get(key) if isinstance(body, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
     return body if isinstance(body, str) else ""
-
-
-def _phrase(error: Exception) -> str:
-    """What an exception that brings no answer means; empty for one that nobody foresaw."""
-    causes: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in causes:
-        causes.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return _TLS
-    # The SDK wraps what the HTTP client raised; the innermost that is known says most.
-    for known, phrase in _TRANSPORT_PHRASES:
-        if any(isinstance(cause, known) for cause in causes):
-            return phrase
-    if any(type(cause).__module__.partition(".")[0] in _BELOW_THE_CLIENT for cause in causes):
-        return _RESET
-    return ""

@@ -14,7 +14,7 @@ import httpx2
 import orjson
 from anthropic import AsyncStream
 
-from activities.providers.anthropic.errors import UnreadableStream, classify_error_event
+from activities.providers.anthropic.errors import classify_error_event
 from activities.providers.anthropic.signing import redacted, signed
 from activities.providers.anthropic.usage import UsageMeter
 from activities.providers.failures import ended_early
@@ -32,6 +32,7 @@ from activities.providers.protocol import (
     ToolCallStart,
     identifier,
 )
+from activities.providers.transport import UnreadableStream
 
 DRAIN_SECONDS = 1.0
 """How long to wait, behind the last event, for the end of the body that makes a connection reusable."""

@@ -10,6 +10,8 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from activities.providers.demo.dialect import Answer, Dialect, InvalidRequest, position
+from activities.providers.demo.encoding import encode, framed
 from activities.providers.demo.faults import (
     BadFrameFault,
     CutFault,
@@ -24,8 +26,7 @@ from activities.providers.demo.faults import (
 )
 from activities.providers.demo.milestones import Holds
 from activities.providers.demo.recorder import Outcome, RecordedRequest, Recorder
-from activities.providers.demo.script import Hold, Step
-from activities.providers.demo.wire import BAD_FRAME, Answer, encode, error_body, event, position
+from activities.providers.demo.script import Framing, Hold, Step
 
 TRANSPORT = "demo.transport"
 """Name of the ASGI extension in which the server hands over the connection, so that it can be reset."""
@@ -47,11 +48,12 @@ class Delivery:
     recorder: Recorder
     holds: Holds
     request: RecordedRequest
+    dialect: Dialect
 
-    async def error(self, status: int, error_type: str, message: str, headers: dict[str, str]) -> None:
-        """Answer with an HTTP error."""
-        body = encode(error_body(error_type, message, request_id(self.request)))
-        await self._whole(status, body, headers)
+    async def refuse(self, refused: InvalidRequest) -> None:
+        """Answer that the request breaks a rule."""
+        self._end("rejected")
+        await self._error(refused.status, self.dialect.refusal(refused, request_id(self.request)), {})
 
     async def answer(self, step: Step, answer: Answer, fault: Fault | None, *, stream: bool) -> None:
         """Answer, as a stream or in one JSON message, and record how it ended."""
@@ -59,8 +61,7 @@ class Delivery:
         loop = asyncio.get_running_loop()
         start = loop.time()
         if isinstance(fault, StatusFault):
-            await self.error(fault.status, fault.resolved_type, fault.message, fault.headers)
-            self._end("faulted")
+            await self._fail(fault)
             return
         if isinstance(fault, SlowFirstFault):
             start += fault.seconds
@@ -77,7 +78,7 @@ class Delivery:
         await self._start(
             200, {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
         )
-        await self._body(answer.opening)
+        await self._events(answer.opening, step.framing)
         # Every piece has its own absolute time, so that lateness does not add up; a hold moves the rest.
         due = start + step.first_after_seconds
         for index in range(len(answer.pieces) + 1):
@@ -89,12 +90,13 @@ class Delivery:
             if index < len(answer.pieces):
                 if (wait := due - clock()) > 0:
                     await asyncio.sleep(wait)
-                await self._body(answer.pieces[index].frame)
+                await self._events(answer.pieces[index].frame, step.framing)
                 self.request.pieces_sent = index + 1
                 due += step.every_seconds
         # Ended first: a client may act on the last byte before this task runs again.
         self._end("completed")
-        await self._body(answer.closing, last=True)
+        await self._events(answer.closing, step.framing)
+        await self._body(b"", last=True)
 
     async def _stop(self, stop: Hold | StreamFault) -> bool:
         """Stand at a hold or perform a fault; tell whether the stream goes on."""
@@ -106,12 +108,11 @@ class Delivery:
                 await self._stall(stop)
                 return True
             case BadFrameFault():
-                await self._body(BAD_FRAME)
+                await self._body(self.dialect.bad_frame)
                 return True
             case ErrorEventFault():
                 self._end("faulted")
-                payload = error_body(stop.error_type, stop.message, request_id(self.request))
-                await self._body(event(payload), last=True)
+                await self._body(self.dialect.error_event(stop, request_id(self.request)), last=True)
                 return False
             case CutFault():
                 self._end("faulted")
@@ -128,16 +129,14 @@ class Delivery:
         gaps = max(len(answer.pieces) - 1, 0)
         due = start + step.first_after_seconds + gaps * step.every_seconds
         await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
-        body = encode(answer.message)
+        body = encode(answer.whole)
         match fault:
             case StallFault():
                 await self._stall(fault)
             case DropFault():
                 await self._drop()
             case ErrorEventFault():
-                self._end("faulted")
-                status = status_of_type.get(fault.error_type, 500)
-                await self.error(status, fault.error_type, fault.message, {})
+                await self._fail(_as_status(fault))
                 return
             case CutFault() | BadFrameFault():
                 self._end("faulted")
@@ -163,13 +162,30 @@ class Delivery:
         # The loss of the connection ends this request, see `until_disconnected`.
         await asyncio.Event().wait()
 
+    async def _fail(self, fault: StatusFault) -> None:
+        self._end("faulted")
+        await self._error(
+            fault.status, self.dialect.status_body(fault, request_id(self.request)), fault.headers
+        )
+
+    async def _error(self, status: int, body: dict[str, Any], headers: dict[str, str]) -> None:
+        await self._whole(status, encode(body), headers)
+
+    async def _events(self, frames: bytes, framing: Framing) -> None:
+        for chunk in framed(frames, framing):
+            await self._body(chunk)
+
     async def _whole(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         length = {"content-type": "application/json", "content-length": str(len(body))}
         await self._start(status, {**length, **headers})
         await self._body(body, last=True)
 
     async def _start(self, status: int, headers: dict[str, str]) -> None:
-        all_headers = {**headers, "request-id": request_id(self.request)}
+        all_headers = {
+            **headers,
+            "request-id": request_id(self.request),
+            "x-request-id": request_id(self.request),
+        }
         encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in all_headers.items()]
         await self.send({"type": "http.response.start", "status": status, "headers": encoded})
 
@@ -178,6 +194,14 @@ class Delivery:
 
     def _end(self, outcome: Outcome) -> None:
         self.recorder.end(self.request, outcome)
+
+
+def _as_status(fault: ErrorEventFault) -> StatusFault:
+    """The error that a client without a stream gets instead of an event."""
+    status = status_of_type.get(fault.error_type, 500)
+    return StatusFault(
+        kind="status", status=status, error_type=fault.error_type, message=fault.message, code=fault.code
+    )
 
 
 def _stops(step: Step, answer: Answer, fault: StreamFault | None) -> dict[int, list[Hold | StreamFault]]:

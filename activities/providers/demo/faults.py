@@ -45,6 +45,7 @@ class StatusFault(_Fault):
     status: int = Field(ge=400, le=599)
     error_type: str | None = Field(default=None, max_length=100, description="by the status when not given")
     message: str = Field(default="The demo model was told to fail.", max_length=10_000)
+    code: str | None = Field(default=None, max_length=100, description="where the vendor has such a field")
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict[str, str], max_length=50)
 
     @property
@@ -58,6 +59,8 @@ class ErrorEventFault(Cut):
     kind: Literal["error_event"]
     error_type: str = Field(default="overloaded_error", max_length=100)
     message: str = Field(default="Overloaded", max_length=10_000)
+    code: str | None = Field(default=None, max_length=100, description="where the vendor has such a field")
+    as_failed_answer: bool = Field(default=False, description="where the vendor has such an event")
 
 
 class DropFault(Cut):

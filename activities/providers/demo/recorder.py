@@ -10,7 +10,7 @@ from activities.providers.demo.milestones import Milestone
 
 MAX_REQUESTS = 1000
 MAX_BYTES = 32 * 1024 * 1024
-SECRET_HEADERS = frozenset({"x-api-key", "authorization"})
+SECRET_HEADERS = frozenset({"api-key", "x-api-key", "authorization"})
 
 Outcome = Literal["open", "completed", "rejected", "faulted", "client_disconnected"]
 
@@ -22,6 +22,8 @@ class RecordedRequest:
     Attributes:
         index: number of the request since the server started, from 1.
         received_at: Unix time in seconds.
+        path, query: of the address; the path tells the protocol.
+        key_headers: the headers in which a key came.
         headers: as received, names in lower case, without the key.
         raw_body: as received.
         step: index of the step in the conversation, None when the request was refused.
@@ -33,7 +35,10 @@ class RecordedRequest:
 
     index: int
     received_at: float
+    path: str
+    query: str
     headers: dict[str, str]
+    key_headers: frozenset[str]
     raw_body: bytes
     step: int | None = None
     fault: str | None = None
@@ -59,6 +64,7 @@ class RecordedRequest:
         return {
             "index": self.index,
             "received_at": self.received_at,
+            "path": self.path,
             "model": self.model,
             "headers": self.headers,
             "body": self.body,
@@ -84,10 +90,19 @@ class Recorder:
         """Oldest first."""
         return list(self._requests)
 
-    def begin(self, headers: dict[str, str], raw_body: bytes) -> RecordedRequest:
-        """Record the arrival of a request; it stays `open` until `end`."""
+    def begin(self, target: str, headers: dict[str, str], raw_body: bytes) -> RecordedRequest:
+        """Record the arrival of a request for `target`; it stays `open` until `end`."""
+        path, _, query = target.partition("?")
         public = {name: value for name, value in headers.items() if name not in SECRET_HEADERS}
-        request = RecordedRequest(self.received.count + 1, time.time(), public, raw_body)
+        request = RecordedRequest(
+            self.received.count + 1,
+            time.time(),
+            path,
+            query,
+            public,
+            SECRET_HEADERS.intersection(headers),
+            raw_body,
+        )
         self._requests.append(request)
         self._bytes += len(raw_body)
         while len(self._requests) > MAX_REQUESTS or (self._bytes > MAX_BYTES and len(self._requests) > 1):

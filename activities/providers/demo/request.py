@@ -1,7 +1,5 @@
 """A Messages request as the demo model reads it: strict about what it knows, lenient about the rest."""
 
-import hashlib
-import json
 from functools import cached_property
 from typing import Any, Literal
 
@@ -103,23 +101,22 @@ class MessagesRequest(BaseModel):
         return sum(message.role == "assistant" for message in self.messages[self.last_typed_index + 1 :])
 
     @property
+    def typed(self) -> str:
+        return self.messages[self.last_typed_index].text
+
+    @property
+    def answers(self) -> int:
+        return sum(message.role == "assistant" for message in self.messages)
+
+    @property
+    def results(self) -> list[str]:
+        return [block.result_text for block in self.messages[-1].blocks if block.type == "tool_result"]
+
+    @property
     def forbids_tools(self) -> bool:
         """Whether the model may call no tool at all."""
         return self.tool_choice is not None and self.tool_choice.get("type") == "none"
 
     @property
-    def only_tool(self) -> str | None:
-        """The tool of a request that offers one alone and forces it, as calls beside a conversation do."""
-        choice = self.tool_choice or {}
-        forced = choice.get("type") == "tool" and [tool.name for tool in self.tools] == [choice.get("name")]
-        return self.tools[0].name if forced else None
-
-    def offers_tool(self, name: str) -> bool:
-        """Whether the model may call the tool `name` in this request."""
-        return not self.forbids_tools and any(tool.name == name for tool in self.tools)
-
-
-def fingerprint(body: dict[str, Any]) -> str:
-    """Name a conversation by its content: equal for a repeated request, different for every other step."""
-    identity = [body.get("messages"), body.get("metadata")]
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    def tool_names(self) -> frozenset[str]:
+        return frozenset(tool.name for tool in self.tools)

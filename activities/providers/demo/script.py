@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from activities.providers.demo.conversation import Conversation
 from activities.providers.demo.faults import Cut, Fault
-from activities.providers.demo.request import MessagesRequest
 
 FENCE = "```demo"
 
@@ -36,6 +36,32 @@ class ToolCall(_Part):
     input: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
+class ServerTool(_Part):
+    """A tool that the vendor runs itself, with what it found."""
+
+    kind: Literal["web_search", "code_interpreter", "file_search", "mcp"]
+    input: dict[str, Any] = Field(default_factory=dict[str, Any])
+    output: str = Field(default="", max_length=100_000)
+
+
+class Source(_Part):
+    """What the text refers to."""
+
+    url: str = Field(max_length=2000)
+    title: str = Field(default="", max_length=500)
+
+
+class Framing(_Part):
+    """Odd but legal ways to write the same events."""
+
+    crlf: bool = False
+    comments: bool = Field(default=False, description="comments and unknown events between the events")
+    chunk_bytes: int | None = Field(default=None, ge=1, description="bytes in one write, wherever that cuts")
+    interleaved: bool = Field(default=False, description="arguments of parallel calls alternate")
+    whole_arguments: bool = Field(default=False, description="arguments of a call in one piece")
+    first_tool_index: int = Field(default=0, ge=0, description="where calls are numbered")
+
+
 class Usage(_Part):
     """Token counts to report in place of the ones computed from sizes."""
 
@@ -43,6 +69,7 @@ class Usage(_Part):
     output_tokens: int | None = Field(default=None, ge=0)
     cache_read_input_tokens: int = Field(default=0, ge=0)
     cache_creation_input_tokens: int = Field(default=0, ge=0)
+    reasoning_tokens: int = Field(default=0, ge=0, description="of the output tokens")
 
 
 class Hold(Cut):
@@ -62,6 +89,13 @@ class Step(_Part):
     first_after_seconds: float = Field(default=0.0, ge=0, le=3600)
     every_seconds: float = Field(default=0.0, ge=0, le=60)
     tools: tuple[ToolCall, ...] = Field(default=(), max_length=50)
+    server_tools: tuple[ServerTool, ...] = Field(default=(), max_length=20)
+    sources: tuple[Source, ...] = Field(default=(), max_length=20, description="that the text refers to")
+    refusal: str = Field(
+        default="", max_length=10_000, description="instead of text, where the vendor has it"
+    )
+    phase: Literal["commentary", "final_answer"] | None = None
+    framing: Framing = Framing()
     stop_reason: StopReason | None = Field(default=None, description="by the content if not given")
     usage: Usage = Usage()
     hold: Hold | None = None
@@ -82,7 +116,7 @@ class Script(_Part):
     aside: dict[str, Step] = Field(
         default_factory=dict[str, Step],
         max_length=10,
-        description="the answers to calls that force the tool of this name",
+        description="the answers to calls that offer the tool of this name alone",
     )
 
 
@@ -99,26 +133,28 @@ def script_block(*steps: Step | dict[str, Any], aside: dict[str, dict[str, Any]]
     return f"{FENCE}\n{script.model_dump_json(exclude_defaults=True)}\n```"
 
 
-def scripted_step(request: MessagesRequest) -> Step | None:
+def scripted_step(request: Conversation) -> Step | None:
     """The step that the script in the last typed message has for this request, or None without a script.
 
     Raises:
         InvalidScript: the block is not JSON, or not a script.
     """
-    script = _find_script(request.messages[request.last_typed_index].text)
+    script = _find_script(request.typed)
     if script is None:
         return None
     return script.steps[request.step] if request.step < len(script.steps) else AFTER_THE_LAST_STEP
 
 
-def scripted_aside(request: MessagesRequest, tool: str) -> Step | None:
-    """What the script in the conversation has for a call that forces `tool`; None without one. The script
-    may be clipped there: one that cannot be read is none."""
+def scripted_aside(request: Conversation) -> Step | None:
+    """What the script has for a call beside the conversation: one that offers a single tool which `aside`
+    names. The conversation may be clipped there: a script that cannot be read is none."""
+    if len(request.tool_names) != 1:
+        return None
     try:
-        script = _find_script(request.messages[request.last_typed_index].text)
+        script = _find_script(request.typed)
     except InvalidScript:
         return None
-    return script.aside.get(tool) if script else None
+    return script.aside.get(next(iter(request.tool_names))) if script else None
 
 
 def _find_script(text: str) -> Script | None:

@@ -100,6 +100,11 @@ class DemoModel:
             await self._serving
 
     @property
+    def openai_url(self) -> str:
+        """The base URL for clients of the OpenAI protocols."""
+        return f"{self.base_url}/v1"
+
+    @property
     def requests(self) -> list[RecordedRequest]:
         """The newest requests, oldest first."""
         return self._stage.recorder.requests

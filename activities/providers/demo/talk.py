@@ -2,7 +2,7 @@
 
 import re
 
-from activities.providers.demo.request import MessagesRequest
+from activities.providers.demo.conversation import Conversation
 from activities.providers.demo.script import Step, ToolCall
 
 TIME_TOOL = "current_time"
@@ -14,6 +14,7 @@ ABOUT_TIME = re.compile(r"\b(time|clock|date)\b", re.IGNORECASE)
 WANTS_SUMMARY = re.compile(r"\b(sum up|summar(y|ize))\b", re.IGNORECASE)
 WANTS_LENGTH = re.compile(r"\b(story|explain|long|essay|detail(s|ed)?|tell me (all|more))\b", re.IGNORECASE)
 
+TITLE_TOOL = "name_chat"
 LABEL_TOOL = "label_turn"
 MARKS = re.compile(r"```demo.*?```|```.*|</?(user|assistant)>", re.DOTALL)
 NAMEABLE = re.compile(r"\w+(?:['’]\w+)?")
@@ -55,15 +56,16 @@ seen enough of me, for I am only the built-in demo model and always tell the sam
 ANTHROPIC_API_KEY and start again with a real one."""
 
 
-def conversational_step(request: MessagesRequest) -> Step:
+def conversational_step(request: Conversation) -> Step:
     """The unscripted answer: a tool call when asked for the time, else some words about the product."""
-    question = request.messages[request.last_typed_index].text
-    if (request.forbids_tools or not request.tools) and WANTS_SUMMARY.search(question):
+    question = request.typed
+    if not _callable(request) and WANTS_SUMMARY.search(question):
         return Step(text=_summary(request))
-    results = [block.result_text for block in request.messages[-1].blocks if block.type == "tool_result"]
-    if results and request.step > 0:
-        return _paced(Step(text=f"The tool answered: {' / '.join(results)}. Is there anything else to try?"))
-    if request.step == 0 and ABOUT_TIME.search(question) and request.offers_tool(TIME_TOOL):
+    if request.results and request.step > 0:
+        return _paced(
+            Step(text=f"The tool answered: {' / '.join(request.results)}. Is there anything else to try?")
+        )
+    if request.step == 0 and ABOUT_TIME.search(question) and TIME_TOOL in _callable(request):
         return _paced(
             Step(
                 thinking="The user would like to know the time. I have no clock, but a tool that has one.",
@@ -75,24 +77,27 @@ def conversational_step(request: MessagesRequest) -> Step:
     return _paced(Step(text=template.format(greeting=_greeting(question))))
 
 
-def named_step(request: MessagesRequest, tool: str) -> Step:
-    """A name for a conversation or a turn, as the arguments of the tool that asks for it."""
-    asked = request.messages[request.last_typed_index].text
-    words = NAMEABLE.findall(MARKS.sub(" ", asked))
-    if tool == LABEL_TOOL:
-        return Step(tools=(ToolCall(name=tool, input={"label": f"Answered {_or_question(words[:2])}"}),))
-    title = " ".join(words[:5]).capitalize() if len(words) > 1 else "Demo conversation"
-    return Step(tools=(ToolCall(name=tool, input={"title": title}),))
+def named_step(request: Conversation) -> Step | None:
+    """A name for a conversation or a turn, as the arguments of the one tool on offer; None if it is another."""
+    words = NAMEABLE.findall(MARKS.sub(" ", request.typed))
+    if list(request.tool_names) == [LABEL_TOOL]:
+        label = f"Answered {' '.join(words[:2]) or 'a question'}"
+        return Step(tools=(ToolCall(name=LABEL_TOOL, input={"label": label}),))
+    if list(request.tool_names) == [TITLE_TOOL]:
+        title = " ".join(words[:5]).capitalize() if len(words) > 1 else "Demo conversation"
+        return Step(tools=(ToolCall(name=TITLE_TOOL, input={"title": title}),))
+    return None
 
 
-def _or_question(words: list[str]) -> str:
-    return " ".join(words) or "a question"
-
-
-def _summary(request: MessagesRequest) -> str:
+def _summary(request: Conversation) -> str:
     """What is said to whoever takes the conversation over."""
-    said = sum(message.role == "assistant" for message in request.messages)
-    return f"The user tries out Perdure's demo model, which has answered {said} times. Nothing is left to do."
+    times = f"{request.answers} times"
+    return f"The user tries out Perdure's demo model, which has answered {times}. Nothing is left to do."
+
+
+def _callable(request: Conversation) -> frozenset[str]:
+    """The tools that the model may call."""
+    return frozenset() if request.forbids_tools else request.tool_names
 
 
 def _paced(step: Step) -> Step:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from activities.providers.demo.dialect import InvalidRequest
 from activities.providers.demo.request import Block, Message, MessagesRequest
 from activities.providers.demo.wire import sign_thinking
 
@@ -13,10 +14,6 @@ MAX_CACHE_POINTS = 4
 MIN_THINKING_BUDGET = 1024
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 TOOL_USE_ID = re.compile(r"[a-zA-Z0-9_-]+")
-
-
-class InvalidRequest(Exception):
-    """The request breaks a rule of the Messages protocol; answered as 400 `invalid_request_error`."""
 
 
 def read_request(body: Any) -> MessagesRequest:

@@ -3,44 +3,15 @@
 import base64
 import hashlib
 import json
-import re
-from dataclasses import dataclass
 from typing import Any
 
-from activities.providers.demo.faults import Cut, PieceKind
+from activities.providers.demo.dialect import Answer, Piece
+from activities.providers.demo.encoding import by_count, by_words, event, tokens
+from activities.providers.demo.faults import PieceKind
 from activities.providers.demo.script import Step
 
-CHARACTERS_PER_TOKEN = 4
 TOOL_INPUT_PIECE = 24
 BAD_FRAME = b"event: content_block_delta\ndata: {this is not JSON\n\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One delta. Its frame also carries what must precede it: the end of a block, the start of its own."""
-
-    kind: PieceKind
-    frame: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer, encoded before its first byte is sent, so that a piece costs next to nothing."""
-
-    opening: bytes
-    pieces: tuple[Piece, ...]
-    closing: bytes
-    message: dict[str, Any]
-
-
-def encode(value: Any) -> bytes:
-    """JSON as the API sends it; what cannot be UTF-8 (a lone surrogate in a tool result) becomes `?`."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
-def event(payload: dict[str, Any]) -> bytes:
-    """One server-sent event, named by the type of its payload."""
-    return b"event: %s\ndata: %s\n\n" % (payload["type"].encode(), encode(payload))
 
 
 def error_body(error_type: str, message: str, request_id: str) -> dict[str, Any]:
@@ -52,23 +23,6 @@ def sign_thinking(thinking: str) -> str:
     """The signature of a thinking block: opaque to clients, checked when the block comes back."""
     digest = hashlib.sha256(b"perdure demo model\n" + thinking.encode("utf-8", "replace")).digest()
     return "demo" + base64.b64encode(digest).decode()
-
-
-def tokens(characters: int) -> int:
-    """A plausible count of tokens for a number of characters; at least one."""
-    return max(1, characters // CHARACTERS_PER_TOKEN)
-
-
-def position(answer: Answer, cut: Cut) -> int:
-    """How many pieces of the answer are sent before the place `cut` is reached."""
-    if cut.after_pieces == 0:
-        return 0
-    left = cut.after_pieces
-    for index, piece in enumerate(answer.pieces):
-        left -= piece.kind == cut.of
-        if left == 0:
-            return index + 1
-    return len(answer.pieces)
 
 
 def encode_answer(
@@ -177,15 +131,3 @@ def _stream_block(
 
 def _delta(index: int, delta: dict[str, Any]) -> bytes:
     return event({"type": "content_block_delta", "index": index, "delta": delta})
-
-
-def by_words(text: str) -> list[str]:
-    """Split a text behind every run of white space; joined, the parts are the text."""
-    return re.findall(r"\S+\s*|\s+", text)
-
-
-def by_count(text: str, count: int) -> list[str]:
-    """Split a text into `count` parts of nearly equal length, or into its characters when it has fewer."""
-    count = min(count, len(text))
-    edges = [len(text) * index // count for index in range(count + 1)]
-    return [text[start:end] for start, end in zip(edges, edges[1:], strict=False)]

@@ -13,6 +13,7 @@ from models.store.bundle import read_state
 from models.store.tables import (
     chats,
     drafts,
+    files,
     memberships,
     messages,
     model_configs,
@@ -64,7 +65,7 @@ async def new_chat(engine: AsyncEngine, *, context_limit: int = 1000) -> "ChatRo
                 context_limit=context_limit,
             )
         )
-    return ChatRows(engine, owner, model)
+    return ChatRows(engine, organization, owner, model)
 
 
 @dataclass
@@ -72,9 +73,29 @@ class ChatRows:
     """A chat put straight into a state, with one open tool call, as a crash might leave it."""
 
     engine: AsyncEngine
+    organization: UUID
     owner: UUID
     model: UUID
     chat: UUID = field(default_factory=uuid4)
+
+    async def add_file(self, *, linked: bool = False) -> UUID:
+        """A file of the owner's; `linked`: the chat's own."""
+        file = uuid4()
+        async with self.engine.begin() as conn:
+            await conn.execute(
+                insert(files).values(
+                    id=file,
+                    organization_id=self.organization,
+                    owner_id=self.owner,
+                    chat_id=self.chat if linked else None,
+                    name="cat.png",
+                    mime_type="image/png",
+                    size_bytes=1,
+                    sha256=b"",
+                    state="ready",
+                )
+            )
+        return file
 
     async def write(
         self,

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from activities.providers.anthropic.errors import UnreadableStream
 from activities.providers.anthropic.stream import MessageReader
 from activities.providers.protocol import (
     BlockEnd,
@@ -20,6 +19,7 @@ from activities.providers.protocol import (
     ToolCallStart,
     Usage,
 )
+from activities.providers.transport import UnreadableStream
 from models.failures import FailureKind
 
 

@@ -133,12 +133,12 @@ async def test_everything_can_be_done_from_another_process(
 async def test_only_the_newest_requests_are_kept() -> None:
     recorder = Recorder()
     for number in range(MAX_REQUESTS + 5):
-        recorder.end(recorder.begin({}, str(number).encode()), "completed")
+        recorder.end(recorder.begin("/v1/messages", {}, str(number).encode()), "completed")
     assert len(recorder.requests) == MAX_REQUESTS
     assert recorder.requests[0].index == 6
 
     for _ in range(3):
-        recorder.end(recorder.begin({}, bytes(MAX_BYTES // 2)), "completed")
+        recorder.end(recorder.begin("/v1/messages", {}, bytes(MAX_BYTES // 2)), "completed")
     assert len(recorder.requests) == 2
     await recorder.settled()
 

@@ -1,0 +1,167 @@
+"""What is different between the servers that speak OpenAI's protocols: one entry per kind of server.
+
+The adapters ask the profile and nobody's name, so that another server is another entry here.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from models.effort import Effort
+
+Options = Literal["openai", "google", "openaicompat", "openrouter", "vercel"]
+
+OLLAMA_PORT = 11434
+
+_LOW_TO_HIGH = (Effort.LOW, Effort.MEDIUM, Effort.HIGH)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One kind of server.
+
+    Attributes:
+        base_url: the vendor's own address; None where there is none.
+        path: appended to a base URL without a path of its own.
+        key_header: header in which the key is sent, beside `Authorization`.
+        options: the block of provider options that is read.
+        system_role: of the instructions.
+        output_limit: parameter for the most tokens of an answer.
+        sends_usage_option: ask for the usage with `stream_options`; else it comes unasked, or not at all.
+        effort: how effort is asked for; None: not at all.
+        efforts: what it takes; anything else becomes the nearest below, or the lowest. Empty: all.
+        top_k, penalties: whether the server takes these.
+        reasoning: fields of a delta in which reasoning may be told, the first of them to send it back in.
+        returns_reasoning: within a turn, reasoning goes back beside the calls it led to.
+        reasoning_details: reasoning comes signed in pieces, which go back as they were.
+        images, documents: whether users' pictures and PDFs are taken.
+        merges_users: messages of a user in a row become one, for templates that insist on alternation.
+        max_call_id: longest id of a call.
+    """
+
+    base_url: str | None = None
+    path: str = ""
+    key_header: str | None = None
+    options: Options = "openaicompat"
+    system_role: Literal["developer", "system"] = "system"
+    output_limit: Literal["max_completion_tokens", "max_tokens"] = "max_tokens"
+    sends_usage_option: bool = True
+    effort: Literal["reasoning_effort", "reasoning"] | None = "reasoning_effort"
+    efforts: tuple[Effort, ...] = ()
+    top_k: bool = False
+    penalties: bool = True
+    reasoning: tuple[str, ...] = ("reasoning_content", "reasoning")
+    returns_reasoning: bool = False
+    reasoning_details: bool = False
+    images: bool = True
+    documents: bool = False
+    merges_users: bool = True
+    max_call_id: int = 40
+
+
+_OPENAI = Profile(
+    base_url="https://api.openai.com/v1",
+    options="openai",
+    system_role="developer",
+    output_limit="max_completion_tokens",
+    documents=True,
+    merges_users=False,
+)
+
+PROFILES = {
+    "openai": _OPENAI,
+    "azure": Profile(
+        path="/openai/v1",
+        key_header="api-key",
+        options="openai",
+        system_role="developer",
+        output_limit="max_completion_tokens",
+        documents=True,
+        merges_users=False,
+    ),
+    "openai-compat": Profile(),
+    "google": Profile(
+        base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        options="google",
+        efforts=(Effort.NONE, *_LOW_TO_HIGH),
+        penalties=False,
+        max_call_id=128,
+    ),
+    "openrouter": Profile(
+        base_url="https://openrouter.ai/api/v1",
+        options="openrouter",
+        effort="reasoning",
+        top_k=True,
+        reasoning=("reasoning", "reasoning_content"),
+        reasoning_details=True,
+        documents=True,
+        max_call_id=64,
+    ),
+    "vercel": Profile(
+        base_url="https://ai-gateway.vercel.sh/v1",
+        options="vercel",
+        effort="reasoning",
+        reasoning=("reasoning", "reasoning_content"),
+        reasoning_details=True,
+        documents=True,
+        max_call_id=64,
+    ),
+    "vllm": Profile(top_k=True, returns_reasoning=True),
+    "ollama": Profile(
+        base_url=f"http://127.0.0.1:{OLLAMA_PORT}/v1",
+        efforts=(Effort.NONE, *_LOW_TO_HIGH),
+        reasoning=("reasoning", "reasoning_content"),
+    ),
+    "groq": Profile(
+        base_url="https://api.groq.com/openai/v1",
+        output_limit="max_completion_tokens",
+        efforts=_LOW_TO_HIGH,
+        reasoning=("reasoning", "reasoning_content"),
+    ),
+    "xai": Profile(
+        base_url="https://api.x.ai/v1",
+        output_limit="max_completion_tokens",
+        efforts=(Effort.LOW, Effort.HIGH),
+        penalties=False,
+    ),
+    "deepseek": Profile(
+        base_url="https://api.deepseek.com/v1",
+        effort=None,
+        returns_reasoning=True,
+        images=False,
+    ),
+}
+"""By kind of server. The key is what an administrator writes as the type of a provider, or nearly so."""
+
+
+_KNOWN_HOSTS = {
+    "api.deepseek.com": "deepseek",
+    "api.groq.com": "groq",
+    "api.x.ai": "xai",
+    "openrouter.ai": "openrouter",
+    "ai-gateway.vercel.sh": "vercel",
+    "generativelanguage.googleapis.com": "google",
+}
+
+
+def profile_for(provider_type: str, base_url: str | None = None) -> Profile:
+    """The profile of a provider of this type; of a server that is merely compatible, by its address.
+
+    Raises:
+        KeyError: there is no such type.
+    """
+    if provider_type == "openai-compat" and base_url:
+        address = urlsplit(base_url)
+        if address.port == OLLAMA_PORT:
+            return PROFILES["ollama"]
+        return PROFILES[_KNOWN_HOSTS.get(address.hostname or "", provider_type)]
+    return PROFILES[provider_type]
+
+
+def server_address(profile: Profile, base_url: str | None) -> str | None:
+    """The given address, with the profile's path where it has none of its own; without one, the vendor's."""
+    if base_url is None:
+        return profile.base_url
+    trimmed = base_url.rstrip("/")
+    has_path = "/" in trimmed.partition("://")[2]
+    return trimmed if has_path else trimmed + profile.path

@@ -1,0 +1,24 @@
+"""The Responses API: items in, items out."""
+
+from activities.providers.openai.responses.request import wire_request
+from activities.providers.openai.responses.stream import ResponseReader
+from activities.providers.protocol import ModelRequest
+
+
+class ResponsesWire:
+    """Implements `Wire`.
+
+    Args:
+        label: under which is stored what the vendor wants back.
+    """
+
+    path = "/responses"
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+
+    def body(self, request: ModelRequest) -> dict[str, object]:
+        return wire_request(request, self._label)
+
+    def reader(self, request: ModelRequest) -> ResponseReader:
+        return ResponseReader(self._label, stored=request.options.provider_options.openai.store)
