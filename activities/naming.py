@@ -73,12 +73,7 @@ class Naming:
             nameless = await naming.read_finished_turn(self.engine, wanted.chat_id, wanted.turn)
             if nameless is None:
                 return
-            named = None
-            if nameless.conversation:
-                named = await self._ask_quietly(LABEL, wanted.chat_id, nameless, tries=1)
-            label = (accepted_label(named.name) if named else None) or FALLBACK_LABEL
-            spent = named.spent if named else None
-            taken = await naming.keep_label(self.engine, wanted.chat_id, wanted.turn, label, spent)
+            taken = nameless.label is not None or await self._label(wanted, nameless)
             hints = [Hint(nameless.owner_id, wanted.chat_id, HintKind.NOTIFIED, wanted.turn)]
             if taken:
                 hints.append(Hint(nameless.owner_id, wanted.chat_id, HintKind.SUMMARY_CHANGE))
@@ -104,6 +99,15 @@ class Naming:
             return Proposed(
                 proposal_id=await naming.keep_proposal(self.engine, wanted.chat_id, title, named.spent)
             )
+
+    async def _label(self, wanted: TurnLabel, nameless: Nameless) -> bool:
+        """Find a label and keep it; whether the chat took it."""
+        named = None
+        if nameless.conversation:
+            named = await self._ask_quietly(LABEL, wanted.chat_id, nameless, tries=1)
+        label = (accepted_label(named.name) if named else None) or FALLBACK_LABEL
+        spent = named.spent if named else None
+        return await naming.keep_label(self.engine, wanted.chat_id, wanted.turn, label, spent)
 
     async def _ask_quietly(
         self, wanted: Wanted, chat_id: UUID, nameless: Nameless, *, tries: int

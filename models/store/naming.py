@@ -47,12 +47,14 @@ class Nameless:
 
     Attributes:
         title: the chat's title as it was read.
+        label: what the turn has, where an attempt that died has left one.
     """
 
     owner_id: UUID
     title: str
     model: ChatModel
     conversation: Sequence[Said]
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,9 @@ async def read_untitled(engine: AsyncEngine, chat_id: UUID) -> Nameless | None:
     return Nameless(owner_id, title, model, [said]) if said.text.strip() else None
 
 
+_LABEL = select(chats.c.last_turn_summary).where(
+    chats.c.id == bindparam("chat"), chats.c.turn == bindparam("at_turn")
+)
 _TURN = (
     select(messages.c.role, messages.c.content)
     .where(
@@ -125,11 +130,12 @@ async def read_finished_turn(engine: AsyncEngine, chat_id: UUID, turn: int) -> N
         found = await read_title_model(conn, chat_id)
         if found is None:
             return None
+        label = await conn.scalar(_LABEL, {"chat": chat_id, "at_turn": turn})
         rows = (await conn.execute(_TURN, {"chat": chat_id, "at_turn": turn})).all()
     owner_id, title, current, model = found
     said = [Said(row.role, _text(row.content)) for row in rows]
     answered = current == turn and said and said[-1].role == "assistant" and said[-1].text.strip()
-    return Nameless(owner_id, title, model, [said[0], said[-1]] if answered else [])
+    return Nameless(owner_id, title, model, [said[0], said[-1]] if answered else [], label)
 
 
 async def read_for_proposal(engine: AsyncEngine, chat_id: UUID, model: UUID | None) -> Nameless | None:

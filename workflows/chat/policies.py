@@ -50,7 +50,7 @@ def aside(summary: str) -> ActivityConfig:
     return {
         "start_to_close_timeout": timedelta(minutes=1),
         "schedule_to_close_timeout": timedelta(minutes=5),
-        "heartbeat_timeout": timedelta(seconds=3),
+        "heartbeat_timeout": timedelta(seconds=10),  # nobody waits, and a needless attempt costs a call
         "retry_policy": RetryPolicy(
             initial_interval=timedelta(seconds=1),
             maximum_attempts=3,

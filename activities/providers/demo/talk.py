@@ -78,7 +78,7 @@ def conversational_step(request: Conversation) -> Step:
 
 
 def named_step(request: Conversation) -> Step | None:
-    """A name for a conversation or a turn, as the arguments of the one tool on offer; None if it is another."""
+    """A name for a conversation or a turn, as the arguments of the one tool on offer; None for others."""
     words = NAMEABLE.findall(MARKS.sub(" ", request.typed))
     if list(request.tool_names) == [LABEL_TOOL]:
         label = f"Answered {' '.join(words[:2]) or 'a question'}"
