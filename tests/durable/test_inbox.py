@@ -45,10 +45,10 @@ async def test_a_failed_turn_leaves_its_error(caller: Caller, rows: Rows):
 
 async def test_an_interrupted_turn_leaves_none(caller: Caller, model: DemoModel, rows: Rows):
     chat = await caller.create(
-        script_block({"text": WORDS, "pieces": 10, "hold": {"name": "cut", "after_pieces": 4}})
+        script_block({"text": WORDS, "pieces": 10, "hold": {"name": "inbox-cut", "after_pieces": 4}})
     )
     reader = caller.read(chat)
-    await model.reached("cut")
+    await model.reached("inbox-cut")
     assert (await caller.interrupt(chat)).status_code == 200
     await reader.rested()
     assert await inbox(rows, chat) == []
