@@ -25,9 +25,11 @@ from activities.attachments import Attachments
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
-from activities.prompt.assemble import ModelFacts
+from activities.prompt.assemble import facts_of
 from activities.prompt.summary import TRIES, size_bytes, summary_request, summary_text
+from activities.providers.directory import ProviderDirectory
 from activities.providers.failures import provider_failure
+from activities.providers.headers import request_headers
 from activities.providers.protocol import (
     FinishReason,
     ModelCallError,
@@ -38,6 +40,7 @@ from activities.providers.protocol import (
 from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.registry import ToolRegistry
+from models.chat_model import ChatModel
 from models.chat_state import ChatState, ChatStatus, turn_is_over
 from models.compaction import CompactionReason, context_tokens, estimated_tokens, usage_percent
 from models.failures import Failure, FailureKind, retry_delay_seconds
@@ -77,13 +80,13 @@ class _Conversation:
 
 @dataclass(frozen=True)
 class Compactions:
-    """Runs compactions. `providers` are the endpoints of this worker, by the name configurations use."""
+    """Runs compactions. `directory` knows the models this worker can call."""
 
     engine: AsyncEngine
     live: LiveView
     stops: StopListener
     tools: ToolRegistry
-    providers: Mapping[str, ModelProvider]
+    directory: ProviderDirectory
     attachments: Attachments
     patience: Patience
     timeout_seconds: float
@@ -96,7 +99,14 @@ class Compactions:
                 hints = hints_of_step(compaction.chat_id, begun)
                 self.live.wake(compaction.chat_id, begun.snapshot_version, hints)
                 return begun
-            run = _Run(self, compaction, begun, self.live.open_episode(compaction.chat_id, begun.episode))
+            try:
+                model = await self.directory.model(
+                    begun.model_config_id, begun.organization_id, begun.owner_id
+                )
+            except ModelCallError as err:
+                return await to_the_end(self._without_model(compaction, begun, err.failure))
+            writer = self.live.open_episode(compaction.chat_id, begun.episode)
+            run = _Run(self, compaction, begun, model, writer)
             try:
                 summary = await unless_stopped(run.summarize(), stop)
             except Stopped:
@@ -107,17 +117,31 @@ class Compactions:
                 raise
             return await to_the_end(run.conclude(summary))
 
+    async def _without_model(
+        self, compaction: Compaction, begun: BegunCompaction, failure: Failure
+    ) -> ChatState:
+        """There is nothing to ask for a summary."""
+        state = await compactions.give_up(self.engine, compaction, begun, failure)
+        self.live.wake(compaction.chat_id, state.snapshot_version, hints_of_step(compaction.chat_id, state))
+        return state
+
 
 class _Run:
     """One attempt at one compaction."""
 
     def __init__(
-        self, means: Compactions, compaction: Compaction, begun: BegunCompaction, writer: EpisodeWriter
+        self,
+        means: Compactions,
+        compaction: Compaction,
+        begun: BegunCompaction,
+        model: ChatModel,
+        writer: EpisodeWriter,
     ) -> None:
         self.writer = writer
         self._means = means
         self._compaction = compaction
         self._begun = begun
+        self._model = model
         self._call_id = f"{SUMMARY_TOOL}_{uuid4()}"
         self._conversation = _Conversation((), ())
         self._call: dict[str, Any] = {}
@@ -177,16 +201,14 @@ class _Run:
 
     async def _ask(self) -> str:
         """One call, or several shorter ones where the provider refuses the prompt for its length."""
-        provider = self._means.providers.get(self._begun.model.provider)
-        if provider is None:
-            raise ModelCallError(self._failure(FailureKind.MISSING_KEY))
         shown = await self._means.attachments.fill(self._compaction.chat_id, self._conversation.summarized)
-        for attempt in range(TRIES):
-            try:
-                return await self._call_model(provider, self._request(shown, attempt))
-            except ModelCallError as err:
-                if not err.failure.context_overflow or attempt == TRIES - 1:
-                    raise
+        async with self._means.directory.calling(self._model, self._begun.owner_id) as provider:
+            for attempt in range(TRIES):
+                try:
+                    return await self._call_model(provider, self._request(shown, attempt))
+                except ModelCallError as err:
+                    if not err.failure.context_overflow or attempt == TRIES - 1:
+                        raise
         raise AssertionError("the last try returns or raises")
 
     async def _call_model(self, provider: ModelProvider, request: ModelRequest) -> str:
@@ -206,16 +228,15 @@ class _Run:
         return text
 
     def _request(self, shown: Sequence[TranscriptMessage], attempt: int) -> ModelRequest:
-        model = self._begun.model
-        facts = ModelFacts(model.model, model.max_output_tokens, model.thinking_budget_tokens)
-        headers = {"X-Coder-Chat-Id": str(self._compaction.chat_id)}
+        headers = request_headers(self._begun.owner_id, self._compaction.chat_id)
+        facts = facts_of(self._model)
         tools = self._means.tools.specs()
         return summary_request(shown, facts, tools, headers, attempt=attempt)
 
     def _call_part(self) -> dict[str, Any]:
         args: dict[str, Any] = {"source": self._begun.reason.source}
         if self._begun.reason is not CompactionReason.MANUAL:
-            args["threshold_percent"] = self._begun.model.compaction_threshold
+            args["threshold_percent"] = self._model.compaction_threshold
         call = ToolCallPart(tool_call_id=self._call_id, tool_name=SUMMARY_TOOL, args=args, created_at=_now())
         return dump_part(call)
 
@@ -238,7 +259,7 @@ class _Run:
             **self._call["args"],
             "usage_percent": None if percent is None else round(percent, 1),
             "context_tokens": context_tokens(usage),
-            "context_limit_tokens": usage.get("context_limit", self._begun.model.context_limit),
+            "context_limit_tokens": usage.get("context_limit", self._model.context_limit),
             "estimated_context_tokens": self._estimate(summary),
         }
 
@@ -248,7 +269,7 @@ class _Run:
         return estimated_tokens(size + len(summary_text(summary).encode()))
 
     def _still_too_long(self, summary: str) -> Failure | None:
-        limit = self._conversation.last_usage.get("context_limit", self._begun.model.context_limit)
+        limit = self._conversation.last_usage.get("context_limit", self._model.context_limit)
         if self._begun.reason is CompactionReason.MANUAL or self._estimate(summary) <= limit:
             return None
         return self._too_long("Even its summary does not fit into the model's context.")
@@ -259,22 +280,22 @@ class _Run:
         return self._too_long("There is nothing in it that could be summarized.")
 
     def _too_long(self, why: str) -> Failure:
-        failure = provider_failure(FailureKind.CONFIG, self._begun.model.provider, context_overflow=True)
+        failure = provider_failure(FailureKind.CONFIG, self._model.provider, context_overflow=True)
         words = f"The conversation does not fit the model. {why} Clear it, or send a shorter message."
         return failure.model_copy(update={"message": words})
 
     def _failure(self, kind: FailureKind) -> Failure:
-        return provider_failure(kind, self._begun.model.provider)
+        return provider_failure(kind, self._model.provider)
 
     def _count(self, result: str) -> None:
-        model = self._begun.model
+        model = self._model
         metrics.COMPACTIONS.labels(model.provider, model.model, result).inc()
 
     def _count_turn(self, state: ChatState) -> None:
         """A turn may end with this; a compaction that a person asked for belongs to none."""
         if self._begun.reason is not CompactionReason.MANUAL and turn_is_over(state):
             outcome = StepEnd.FAILED if state.status is ChatStatus.ERROR else StepEnd.COMMITTED
-            model = self._begun.model
+            model = self._model
             metrics.turn_over(model.provider, model.model, self._begun.turn_started_at, outcome)
 
 

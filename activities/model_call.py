@@ -7,7 +7,6 @@ the step is run again.
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,8 +25,10 @@ from activities.context_limit import context_limit
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
-from activities.prompt.assemble import ModelFacts, assemble, prompt_size
+from activities.prompt.assemble import assemble, facts_of, prompt_size
+from activities.providers.directory import ProviderDirectory
 from activities.providers.failures import declined, provider_failure, without_output
+from activities.providers.headers import request_headers
 from activities.providers.protocol import (
     Finish,
     FinishReason,
@@ -40,6 +41,7 @@ from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.offer import Offer
 from activities.tools.registry import ToolRegistry
+from models.chat_model import ChatModel
 from models.chat_state import turn_is_over
 from models.compaction import is_due
 from models.failures import Failure, FailureKind, RetryLimits
@@ -56,6 +58,15 @@ _COMMIT_PAUSE_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One attempt at a step: what is asked, what the chat says, and the model as it is configured."""
+
+    call: ModelCall
+    begun: Begun
+    model: ChatModel
+
+
+@dataclass(frozen=True, slots=True)
 class _Ending:
     """How an answer ended, before that is committed."""
 
@@ -66,13 +77,13 @@ class _Ending:
 
 @dataclass(frozen=True)
 class ModelCalls:
-    """Runs steps. `providers` are the endpoints of this worker, by the name model configurations use."""
+    """Runs steps. `directory` knows the models this worker can call."""
 
     engine: AsyncEngine
     live: LiveView
     stops: StopListener
     tools: ToolRegistry
-    providers: Mapping[str, ModelProvider]
+    directory: ProviderDirectory
     attachments: Attachments
     patience: Patience
     retry_limits: RetryLimits = RetryLimits()
@@ -91,62 +102,77 @@ class ModelCalls:
                 step=call.step,
                 attempt=begun.episode.generation_attempt,
             )
+            try:
+                model = await self.directory.model(
+                    begun.model_config_id, begun.organization_id, begun.owner_id
+                )
+            except ModelCallError as err:
+                return await to_the_end(self._without_model(call, err.failure))
             if activity.info().attempt > 1 and not begun.after_failure:
-                metrics.RECOVERIES.labels(begun.model.provider, begun.model.model).inc()
+                metrics.RECOVERIES.labels(model.provider, model.model).inc()
             if begun.episode.generation_attempt > 1:
                 self.live.wake(call.chat_id, begun.snapshot_version)
-            ending = await self._answer(call, begun, stop)
-            return await to_the_end(self._conclude(call, begun, ending))
+            attempt = _Attempt(call, begun, model)
+            ending = await self._answer(attempt, stop)
+            return await to_the_end(self._conclude(attempt, ending))
 
-    async def _answer(self, call: ModelCall, begun: Begun, stop: asyncio.Event) -> "_Ending":
+    async def _without_model(self, call: ModelCall, failure: Failure) -> StepOutcome:
+        """There is nothing to call: the chat rests and says why."""
+        outcome = await steps.fail_step(self.engine, call, failure)
+        self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
+        return outcome
+
+    async def _answer(self, attempt: _Attempt, stop: asyncio.Event) -> _Ending:
         """Stream the answer until it is whole, stopped or failed."""
+        model = attempt.model
         builder = AnswerBuilder(_now)
-        writer = self.live.open_episode(call.chat_id, begun.episode)
+        writer = self.live.open_episode(attempt.call.chat_id, attempt.begun.episode)
         started = time.monotonic()
         try:
-            finish = await unless_stopped(self._stream(call, begun, builder, writer), stop)
+            finish = await unless_stopped(self._stream(attempt, builder, writer), stop)
         except Stopped:
-            metrics.INTERRUPTS.labels(begun.model.provider, begun.model.model).inc()
+            metrics.INTERRUPTS.labels(model.provider, model.model).inc()
             kept = builder.partial(_now())
-            return _Ending(writer, Answer(kept.parts, kept.calls, begun.model.config_id), interrupted=True)
+            return _Ending(writer, Answer(kept.parts, kept.calls, model.config_id), interrupted=True)
         except ModelCallError as err:
             writer.abandon()
             return _Ending(writer, err.failure)
         except BaseException:
             writer.abandon()
             raise
-        usage = _usage(finish, begun.model.context_limit)
+        usage = _usage(finish, model.context_limit)
         kept, calls = builder.finished(), builder.calls_to_run(finish.reason)
         answer = Answer(
             parts=kept.parts,
-            calls=self._offer(begun).plan(calls),
+            calls=self._offer(attempt).plan(calls),
             not_run=() if calls else kept.calls,
             goes_on=finish.reason is FinishReason.PAUSE,
-            model_config_id=begun.model.config_id,
+            model_config_id=model.config_id,
             usage=usage,
             runtime_ms=round((time.monotonic() - started) * 1000),
             provider_response_id=finish.response_id,
-            compaction_due=is_due(usage, begun.model.compaction_threshold),
+            compaction_due=is_due(usage, model.compaction_threshold),
         )
         return _Ending(writer, answer)
 
-    def _offer(self, begun: Begun) -> Offer:
-        return Offer(self.tools, begun.tools)
+    def _offer(self, attempt: _Attempt) -> Offer:
+        return Offer(self.tools, attempt.begun.tools)
 
-    async def _conclude(self, call: ModelCall, begun: Begun, ending: "_Ending") -> StepOutcome:
+    async def _conclude(self, attempt: _Attempt, ending: _Ending) -> StepOutcome:
         """Commit what came of it and wake the readers."""
+        call, model = attempt.call, attempt.model
         if isinstance(ending.result, Failure):
-            outcome = await self._fail(call, begun, ending.result)
+            outcome = await self._fail(attempt, ending.result)
         else:
             outcome, _ = await asyncio.gather(self._commit(call, ending), ending.writer.close())
             if outcome.end is StepEnd.COMMITTED:
-                metrics.STEPS.labels(begun.model.provider, begun.model.model).inc()
+                metrics.STEPS.labels(model.provider, model.model).inc()
         if outcome.end is not StepEnd.SUPERSEDED and turn_is_over(outcome.state):
-            metrics.turn_over(begun.model.provider, begun.model.model, begun.turn_started_at, outcome.end)
+            metrics.turn_over(model.provider, model.model, attempt.begun.turn_started_at, outcome.end)
         self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
         return outcome
 
-    async def _commit(self, call: ModelCall, ending: "_Ending") -> StepOutcome:
+    async def _commit(self, call: ModelCall, ending: _Ending) -> StepOutcome:
         """Commit an answer, also over a database that is away for a moment: it was paid for, and people have
         read it. Repeating it is harmless."""
         assert isinstance(ending.result, Answer)
@@ -162,9 +188,7 @@ class ModelCalls:
                 log.warning("a finished step waits for the database", error=type(err).__name__)
                 await asyncio.sleep(_COMMIT_PAUSE_SECONDS)
 
-    async def _stream(
-        self, call: ModelCall, begun: Begun, builder: AnswerBuilder, writer: EpisodeWriter
-    ) -> Finish:
+    async def _stream(self, attempt: _Attempt, builder: AnswerBuilder, writer: EpisodeWriter) -> Finish:
         """Read the model's answer into the builder and onto the stream.
 
         Raises:
@@ -172,35 +196,26 @@ class ModelCalls:
                 the database's failures stay what they are, because another attempt may fare better.
         """
         try:
-            provider, request = await self._prepare(call, begun)
-            return await self._read(provider, request, begun, builder, writer)
+            async with self.directory.calling(attempt.model, attempt.begun.owner_id) as provider:
+                return await self._read(provider, await self._prepare(attempt), builder, writer)
         except (ModelCallError, SQLAlchemyError, OSError):
             raise
         except Exception as err:
             log.exception("model call failed unexpectedly")
-            raise ModelCallError(provider_failure(FailureKind.GENERIC, begun.model.provider)) from err
+            raise ModelCallError(provider_failure(FailureKind.GENERIC, attempt.model.provider)) from err
 
-    async def _prepare(self, call: ModelCall, begun: Begun) -> tuple[ModelProvider, ModelRequest]:
-        model = begun.model
-        provider = self.providers.get(model.provider)
-        if provider is None:
-            raise ModelCallError(provider_failure(FailureKind.MISSING_KEY, model.provider))
+    async def _prepare(self, attempt: _Attempt) -> ModelRequest:
+        call, begun, model = attempt.call, attempt.begun, attempt.model
         rows = await read_transcript(self.engine, call.chat_id)
         transcript = await self.attachments.fill(call.chat_id, rows)
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
-        facts = ModelFacts(model.model, model.max_output_tokens, model.thinking_budget_tokens)
-        headers = {"X-Coder-Owner-Id": str(begun.owner_id), "X-Coder-Chat-Id": str(call.chat_id)}
-        request = assemble(transcript, facts, self._offer(begun).specs(), headers)
+        headers = request_headers(begun.owner_id, call.chat_id)
+        request = assemble(transcript, facts_of(model), self._offer(attempt).specs(), headers)
         metrics.PROMPT_SIZE.labels(model.provider, model.model).observe(prompt_size(request))
-        return provider, request
+        return request
 
     async def _read(
-        self,
-        provider: ModelProvider,
-        request: ModelRequest,
-        begun: Begun,
-        builder: AnswerBuilder,
-        writer: EpisodeWriter,
+        self, provider: ModelProvider, request: ModelRequest, builder: AnswerBuilder, writer: EpisodeWriter
     ) -> Finish:
         def take(event: ModelEvent) -> None:
             part = builder.add(event)
@@ -213,17 +228,17 @@ class ModelCalls:
             _refuse_emptiness(builder.finish, provider.label)
         return builder.finish
 
-    async def _fail(self, call: ModelCall, begun: Begun, failure: Failure) -> StepOutcome:
+    async def _fail(self, attempt: _Attempt, failure: Failure) -> StepOutcome:
         """Rest in error, have history compacted, or have Temporal try again later."""
+        call, model = attempt.call, attempt.model
         if failure.context_overflow:
-            threshold = begun.model.compaction_threshold
-            return await steps.note_overflow(self.engine, call, failure, threshold)
+            return await steps.note_overflow(self.engine, call, failure, model.compaction_threshold)
         if not failure.retryable:
             return await steps.fail_step(self.engine, call, failure)
         noted = await steps.note_failure(self.engine, call, failure, self.retry_limits)
         if isinstance(noted, StepOutcome):
             return noted
-        metrics.STREAM_RETRIES.labels(begun.model.provider, begun.model.model, failure.kind).inc()
+        metrics.STREAM_RETRIES.labels(model.provider, model.model, failure.kind).inc()
         self.live.wake_committed(call.chat_id, noted.state.snapshot_version)
         raise _try_again(failure, noted)
 

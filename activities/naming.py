@@ -7,12 +7,12 @@ attempt of the activity; only the death of a worker makes a second attempt.
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
@@ -21,8 +21,11 @@ from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import LiveView
 from activities.prompt.naming import LABEL, TITLE, Wanted, name_in, naming_request
+from activities.providers.directory import ProviderDirectory
 from activities.providers.failures import provider_failure
-from activities.providers.protocol import ModelCallError, ModelEvent, ModelProvider
+from activities.providers.headers import request_headers
+from activities.providers.protocol import ModelCallError, ModelEvent
+from models.chat_model import ChatModel
 from models.failures import FailureKind, retry_delay_seconds
 from models.hints import Hint, HintKind
 from models.inbox import FALLBACK_LABEL
@@ -48,11 +51,11 @@ class _Named:
 
 @dataclass(frozen=True)
 class Naming:
-    """Finds names. `providers` are the endpoints of this worker, by the name configurations use."""
+    """Finds names. `directory` knows the models this worker can call."""
 
     engine: AsyncEngine
     live: LiveView
-    providers: Mapping[str, ModelProvider]
+    directory: ProviderDirectory
     patience: Patience
 
     @activity.defn
@@ -82,7 +85,7 @@ class Naming:
     @activity.defn
     async def propose_title(self, wanted: TitleProposal) -> Proposed:
         async with beating():
-            nameless = await naming.read_for_proposal(self.engine, wanted.chat_id, wanted.model_config_id)
+            nameless = await naming.read_for_proposal(self.engine, wanted.chat_id)
             if nameless is None or not nameless.conversation:
                 return Proposed()
             try:
@@ -133,21 +136,19 @@ class Naming:
         Raises:
             ModelCallError: it failed.
         """
-        model = nameless.model
-        provider = self.providers.get(model.provider)
-        if provider is None:
-            raise ModelCallError(provider_failure(FailureKind.MISSING_KEY, model.provider))
-        headers = {"X-Coder-Owner-Id": str(nameless.owner_id), "X-Coder-Chat-Id": str(chat_id)}
-        request = naming_request(wanted, model.model, nameless.conversation, headers)
         builder = AnswerBuilder(_now)
 
         def take(event: ModelEvent) -> None:
             builder.add(event)
 
         began = time.monotonic()
+        model = await self._title_model(nameless)
+        headers = request_headers(nameless.owner_id, chat_id)
+        request = naming_request(wanted, model.model, nameless.conversation, headers)
         try:
-            await listen(provider, request, self.patience, take)
-        except (ModelCallError, OSError):
+            async with self.directory.calling(model, nameless.owner_id) as provider:
+                await listen(provider, request, self.patience, take)
+        except (ModelCallError, SQLAlchemyError, OSError):
             raise
         except Exception as err:
             log.exception("naming failed unexpectedly")
@@ -160,6 +161,16 @@ class Naming:
             builder.finish.response_id,
         )
         return _Named(name_in(wanted, builder.finished().parts), spent)
+
+    async def _title_model(self, nameless: Nameless) -> ChatModel:
+        """The model that finds names: the one that the chat uses. The only place where that is decided.
+
+        Raises:
+            ModelCallError: there is none that could be called.
+        """
+        return await self.directory.model(
+            nameless.model_config_id, nameless.organization_id, nameless.owner_id
+        )
 
 
 def _now() -> datetime:

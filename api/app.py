@@ -18,6 +18,7 @@ from api.auth.uses import TokenUses
 from api.body_limit import BodyLimit
 from api.chats.acl import router as acl_router
 from api.chats.router import router as chats_router
+from api.chats.segments import router as no_chats_router
 from api.errors import install_error_handlers
 from api.files.keeper import FileKeeper
 from api.files.links import FileLinks
@@ -48,9 +49,11 @@ from api.watching.hub import ListHub
 from api.watching.router import router as watching_router
 from models.hints import chat_list_key, inbox_key
 from runtime.blobs import open_blobs
+from runtime.configuration import Configuration
+from runtime.configuration.keys import open_keys
 from runtime.database import open_engine
 from runtime.hints import HintWriter
-from runtime.redis import open_redis
+from runtime.redis import open_blocking_redis, open_redis
 from runtime.settings import Settings
 from runtime.temporal import connect_temporal
 
@@ -59,6 +62,9 @@ _MAX_UPLOADS = 32
 
 _VERSIONS = ("/api/v2", "/api/experimental")
 _LARGER_BODIES = {f"{version}/chats/files": MAX_FILE_BYTES for version in _VERSIONS}
+
+_SILENCE_SECONDS = 30.0
+"""The channel of changes is subscribed anew after this long without one."""
 
 log = structlog.get_logger("api")
 
@@ -87,8 +93,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(signed_files_router, prefix="/api/v2")
     app.include_router(signed_files_router, prefix="/api/experimental", include_in_schema=False)
     for router in (
-        files_router,  # before the chats: `files` is no chat
-        watching_router,  # before the chats: `watch` is no chat's id
+        # before the chats, or their words were taken for ids
+        no_chats_router,
+        files_router,
+        watching_router,
         chats_router,
         messages_router,
         actions_router,
@@ -123,6 +131,9 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     engine = open_engine(settings.database_url, settings.database_pool_size)
     redis = open_redis(settings.redis_url)
     blobs = open_blobs(settings.blobs_url, engine)
+    news = open_blocking_redis(settings.redis_url, block_seconds=_SILENCE_SECONDS)
+    configuration = Configuration(engine, redis, news)
+    keys = open_keys(settings)
     gateway = TemporalGateway(
         await connect_temporal(lazy=True),
         task_queue=settings.task_queue,
@@ -146,7 +157,8 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     )
     uses = TokenUses(engine)
     keeper = FileKeeper(engine, blobs, unused_days=settings.unused_file_days)
-    tasks = [asyncio.create_task(_for_ever(run)) for run in (hub.run, sweeper.run, uses.run, keeper.run)]
+    background = (hub.run, sweeper.run, uses.run, keeper.run, configuration.run)
+    tasks = [asyncio.create_task(_for_ever(run)) for run in background]
     try:
         yield Services(
             settings,
@@ -161,6 +173,8 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
             blobs,
             FileLinks(engine),
             asyncio.Semaphore(_MAX_UPLOADS),
+            configuration,
+            keys,
         )
     finally:
         for streams in (hub, chat_lists, inboxes):
@@ -169,6 +183,7 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await hints.drain()
+        await news.aclose()
         await redis.aclose()
         await engine.dispose()
 

@@ -1,17 +1,20 @@
 """Rows as clients see them (spec api.md section 3). Fields that may be absent are left out when empty."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from models.parts import public_parts
 from models.store.chats import ChatRecord
 from models.store.files import FileRecord
+from models.store.listing import ListedChat
 from models.store.messages import MessageRecord, QueuedRecord
 from models.store.views import PendingCall
 
 
-def chat_payload(chat: ChatRecord) -> dict[str, Any]:
+def chat_payload(chat: ChatRecord, children: Sequence[ListedChat] = ()) -> dict[str, Any]:
     """A `Chat`."""
     payload: dict[str, Any] = {
         "id": chat.id,
@@ -33,7 +36,7 @@ def chat_payload(chat: ChatRecord) -> dict[str, Any]:
         "labels": chat.labels,
         "has_unread": False,
         "client_type": chat.client_type,
-        "children": [],
+        "children": [listed_payload(child) for child in children],
     }
     if chat.owner_name:
         payload["owner_name"] = chat.owner_name
@@ -44,6 +47,27 @@ def chat_payload(chat: ChatRecord) -> dict[str, Any]:
     if chat.last_error is not None:
         payload["last_error"] = chat.last_error
     return payload
+
+
+def listed_payload(listed: ListedChat) -> dict[str, Any]:
+    """A `Chat` in a list: with what is computed for lists only."""
+    payload = chat_payload(listed.chat, listed.children)
+    payload["has_unread"] = listed.has_unread
+    payload["diff_status"] = _no_diff(listed.chat.id)
+    return payload
+
+
+def _no_diff(chat_id: UUID) -> dict[str, Any]:
+    """A `ChatDiffStatus` of which nothing is known."""
+    return {
+        "chat_id": chat_id,
+        "pull_request_title": "",
+        "pull_request_draft": False,
+        "changes_requested": False,
+        "additions": 0,
+        "deletions": 0,
+        "changed_files": 0,
+    }
 
 
 def file_payload(file: FileRecord) -> dict[str, Any]:

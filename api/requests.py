@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from api.errors import invalid
 from api.services import Services
-from models.store import catalog
 
 IdempotencyKey = Annotated[
     str | None,
@@ -58,15 +57,18 @@ def without_nul(field: str, text: str) -> str:
     return text
 
 
-async def choose_model(services: Services, organization_id: UUID, wanted: UUID | None) -> UUID:
+async def choose_model(services: Services, organization_id: UUID, user_id: UUID, wanted: UUID | None) -> UUID:
     """The model `wanted`, or with None the organization's default.
+
+    Args:
+        user_id: whose chat it is, and whose keys may be needed.
 
     Raises:
         ApiError: 400, there is none that may be used.
     """
-    found = await catalog.find_usable(services.engine, organization_id, wanted)
+    found = await services.availability.usable_model(organization_id, user_id, wanted)
     if found is not None:
-        return found
+        return found.id
     if wanted is None:
         raise invalid(
             ("model_config_id", "The organization has no default model. Set one up, or name a model.")

@@ -14,6 +14,9 @@ from api.streaming.hub import StreamHub
 from api.temporal_gateway import TemporalGateway
 from api.watching.hub import ListHub
 from runtime.blobs import BlobStore
+from runtime.configuration import Configuration
+from runtime.configuration.availability import Availability
+from runtime.configuration.keys import KeyRing
 from runtime.hints import HintWriter
 from runtime.settings import Settings
 
@@ -34,6 +37,12 @@ class Services:
     blobs: BlobStore
     links: FileLinks
     uploads: asyncio.Semaphore
+    configuration: Configuration
+    keys: KeyRing
+
+    @property
+    def availability(self) -> Availability:
+        return Availability(self.configuration, self.keys)
 
 
 def services_of(connection: HTTPConnection) -> Services:

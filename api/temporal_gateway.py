@@ -5,7 +5,7 @@ import contextlib
 import time
 from datetime import timedelta
 from typing import Any, Literal, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import structlog
 from pydantic import BaseModel
@@ -151,11 +151,8 @@ class TemporalGateway:
             metrics.COMMANDS.labels(name, outcome).inc()
             metrics.COMMAND_SECONDS.labels(name).observe(time.perf_counter() - began)
 
-    async def propose_title(self, chat: ChatRecord, model: UUID | None) -> Proposed:
+    async def propose_title(self, chat: ChatRecord) -> Proposed:
         """Have a title proposed, and wait for it. Cancelling the wait gives the work up.
-
-        Args:
-            model: Proposes it; None: the chat's own.
 
         Raises:
             Unavailable: Temporal is away, or no worker has done it.
@@ -164,7 +161,7 @@ class TemporalGateway:
         try:
             handle = await self._client.start_workflow(
                 _TITLE_WORKFLOW,
-                TitleProposal(chat_id=chat.id, model_config_id=model),
+                TitleProposal(chat_id=chat.id),
                 id=title_workflow_id(uuid4()),
                 task_queue=self._task_queue,
                 execution_timeout=timedelta(seconds=_PROPOSAL_SECONDS),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from cli.client import Server
+    from perdure.client import Server
 
 app = typer.Typer(
     help="Durable AI agent chats. Start everything on this machine with: perdure up",
@@ -108,7 +108,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for other 
 
 
 def _server(url: str | None, token: str | None, data_dir: Path | None) -> "Server":
-    from cli.client import find_server
+    from perdure.client import find_server
 
     return find_server(url, token, data_dir=data_dir)
 
@@ -131,7 +131,7 @@ def chat(
     token: TokenOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Say something, and follow the answer.
+    """Say something, and follow the answer. With --resume, /compact, /clear and /queue do as they say.
 
     Ctrl-C stops the turn and keeps what was said; a second Ctrl-C leaves while the turn goes on.
     Exit code: 0 answered, 1 error or no server, 130 interrupted.
@@ -225,12 +225,23 @@ def demo_model(
     serve(host, port)
 
 
+def _client_errors() -> type[Exception]:
+    """Looked up when something has gone wrong only: a client takes longer to import than help to print."""
+    from perdure.client import PerdureError
+
+    return PerdureError
+
+
 def main() -> None:
     """Entry point of the `perdure` command."""
     from cli.errors import CommandError
 
     try:
         app()
+    except SystemExit:
+        raise
+    except _client_errors() as error:
+        sys.exit(f"perdure: {error}")
     except CommandError as error:
         sys.exit(f"perdure: {error}")
     except BrokenPipeError:

@@ -5,16 +5,17 @@ import os
 from pathlib import Path
 
 from models import migrate
-from models.store.catalog import OfferedModel, ensure_models
+from models.providers import Preset
 from models.store.first_start import bootstrap
+from models.store.presets import OfferedModel, ensure_models
 from runtime.database import open_engine
 from runtime.logging import configure_logging
+from runtime.presets import surroundings
 from runtime.settings import Settings
 
 DEMO_MODEL = "perdure-demo"
 
-_ANTHROPIC_CONTEXT_LIMIT = 200_000
-_DEMO_CONTEXT_LIMIT = 200_000
+_CONTEXT_LIMIT = 200_000
 
 
 def run() -> None:
@@ -35,17 +36,16 @@ async def _set_up(settings: Settings) -> None:
 
 
 def offered_models(settings: Settings) -> list[OfferedModel]:
-    """The models these settings can reach, best first."""
-    offered: list[OfferedModel] = []
-    if settings.anthropic_api_key is not None:
-        offered.append(
-            OfferedModel(
-                "anthropic", settings.anthropic_model, settings.anthropic_model, _ANTHROPIC_CONTEXT_LIMIT
-            )
-        )
-    if settings.demo_model_url:
-        offered.append(OfferedModel("demo", DEMO_MODEL, "Perdure demo model", _DEMO_CONTEXT_LIMIT))
-    return offered
+    """The models that the environment can reach, best first."""
+    named = {
+        Preset.ANTHROPIC: (settings.anthropic_model, settings.anthropic_model),
+        Preset.DEMO: (DEMO_MODEL, "Perdure demo model"),
+    }
+    return [
+        OfferedModel(preset, *named[preset], _CONTEXT_LIMIT)
+        for preset in surroundings(settings)
+        if preset in named
+    ]
 
 
 def _deliver(token: str, data_dir: Path | None) -> None:

@@ -16,8 +16,9 @@ from activities.listening import Patience
 from activities.live import LiveView
 from activities.model_call import ModelCalls
 from activities.naming import Naming
-from activities.providers.anthropic import AnthropicProvider
-from activities.providers.protocol import ModelProvider
+from activities.providers.directory import ProviderDirectory
+from activities.providers.pool import ClientPool
+from activities.providers.registry import FACTORIES
 from activities.reticence import Reticence
 from activities.stops import StopListener
 from activities.tool_call import ToolCalls
@@ -28,16 +29,16 @@ from activities.transitions import Transitions
 from cli.workspaces import open_workspaces
 from models.failures import RetryLimits
 from runtime.blobs import open_blobs
+from runtime.configuration import Configuration
+from runtime.configuration.keys import open_keys
 from runtime.database import open_engine
 from runtime.redis import open_blocking_redis, open_redis
 from runtime.settings import Settings
 from workflows.chat.workflow import ChatWorkflow
 from workflows.titles.workflow import TitleWorkflow
 
-_DEMO_KEY = "demo"
-
-_STOP_SILENCE_SECONDS = 30.0
-"""The stop channel is subscribed anew after this long without an order: its connection may be half dead."""
+_SILENCE_SECONDS = 30.0
+"""A channel is subscribed anew after this long without a message: its connection may be half dead."""
 
 
 @asynccontextmanager
@@ -54,11 +55,14 @@ async def running_worker(
         stack.push_async_callback(engine.dispose)
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
-        ears = open_blocking_redis(settings.redis_url, block_seconds=_STOP_SILENCE_SECONDS)
+        ears = open_blocking_redis(settings.redis_url, block_seconds=_SILENCE_SECONDS)
         stack.push_async_callback(ears.aclose)
-        providers = offered_providers(settings)
-        for provider in providers.values():
-            stack.push_async_callback(provider.aclose)
+        news = open_blocking_redis(settings.redis_url, block_seconds=_SILENCE_SECONDS)
+        stack.push_async_callback(news.aclose)
+        configuration = Configuration(engine, redis, news)
+        clients = ClientPool(FACTORIES)
+        stack.push_async_callback(clients.aclose)
+        directory = ProviderDirectory(configuration, open_keys(settings), clients)
 
         live, stops, tools = (
             LiveView(redis),
@@ -66,8 +70,8 @@ async def running_worker(
             ToolRegistry([*builtin_tools(await open_workspaces(settings)), *more_tools]),
         )
         stack.push_async_callback(live.drain)
-        listening = asyncio.create_task(stops.run())
-        stack.callback(listening.cancel)
+        for listening in (stops.run, configuration.run):
+            stack.callback(asyncio.create_task(listening()).cancel)
 
         patience = Patience(settings.first_part_timeout_seconds, settings.silence_timeout_seconds)
         attachments = Attachments(engine, open_blobs(settings.blobs_url, engine))
@@ -77,15 +81,15 @@ async def running_worker(
             live,
             stops,
             tools,
-            providers,
+            directory,
             attachments,
             patience,
             RetryLimits(settings.max_model_attempts, settings.retry_total_seconds),
         )
         compactions = Compactions(
-            engine, live, stops, tools, providers, attachments, patience, settings.compaction_timeout_seconds
+            engine, live, stops, tools, directory, attachments, patience, settings.compaction_timeout_seconds
         )
-        names = Naming(engine, live, providers, patience)
+        names = Naming(engine, live, directory, patience)
         worker = Worker(
             client,
             task_queue=settings.task_queue,
@@ -113,20 +117,6 @@ async def running_worker(
         )
         async with worker:
             yield worker
-
-
-def offered_providers(settings: Settings) -> dict[str, ModelProvider]:
-    """The endpoints this worker can call, by the name model configurations use."""
-    providers: dict[str, ModelProvider] = {}
-    if settings.anthropic_api_key is not None:
-        providers["anthropic"] = AnthropicProvider(
-            api_key=settings.anthropic_api_key.get_secret_value(), base_url=settings.anthropic_base_url
-        )
-    if settings.demo_model_url is not None:
-        providers["demo"] = AnthropicProvider(
-            api_key=_DEMO_KEY, base_url=settings.demo_model_url, label="demo"
-        )
-    return providers
 
 
 def workflow_runner(*, sandbox: bool) -> WorkflowRunner:

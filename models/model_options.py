@@ -79,10 +79,6 @@ class CallConfig(Options):
             fields["cost"] = {**older, **cast("Mapping[str, Any]", cost or {})}
         return fields
 
-    def stored(self) -> dict[str, Any]:
-        """The JSON form: what is not set is left out, prices are decimal text. Empty if nothing is set."""
-        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-
     def selectable_efforts(self) -> tuple[Effort, ...]:
         """What a chat may ask of this model, in order; empty where it takes no effort."""
         return efforts_up_to(self.reasoning_effort.max) if self.reasoning_effort else ()

@@ -193,10 +193,9 @@ class TurnLabel(_Small):
 
 
 class TitleProposal(_Small):
-    """Propose a title for a chat, without giving it. No model: the chat's own."""
+    """Propose a title for a chat, without giving it."""
 
     chat_id: UUID
-    model_config_id: UUID | None = None
 
 
 class Proposed(_Small):

@@ -36,6 +36,10 @@ class Options(BaseModel):
         entries = cast("Mapping[str, Any]", given).items()
         return {key: value for key, value in entries if value is not None}
 
+    def stored(self) -> dict[str, Any]:
+        """The JSON form: what is not set is left out, decimals are text. Empty if nothing is set."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
 
 class OpenAIOptions(Options):
     """Also read by azure.

@@ -106,6 +106,15 @@ class Settings(BaseSettings):
     anthropic_model: str = Field(
         default="claude-sonnet-4-5", description="Model set up at first start when a key is given."
     )
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    openai_model: str = Field(default="gpt-5.1", description="The same for OpenAI.")
+    master_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys that seal what is secret in the database, newest first, separated by commas. "
+        "`perdure keys new` makes one.",
+    )
+    master_key_file: Path | None = Field(default=None, description="The same from a file, one a line.")
     demo_model_url: str | None = Field(
         default=None, description="Address of the built-in demo model; unset: it is not offered."
     )

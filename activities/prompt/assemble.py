@@ -10,9 +10,11 @@ from typing import Any
 
 import orjson
 
+from activities.prompt.provider_tools import configured
 from activities.providers.protocol import ModelRequest, PromptMessage, ProviderTool, ToolSpec
+from models.chat_model import ChatModel
 from models.effort import Effort
-from models.model_options import CallConfig
+from models.model_options import CallConfig, effective_effort
 from models.parts import ToolResultPart, dump_part
 from models.store.transcripts import TranscriptMessage
 
@@ -37,6 +39,7 @@ class ModelFacts:
         reasoning_effort: of this chat on this model, as it is in effect.
         options: what the configuration says about calls of the model.
         provider_tools: what the vendor runs for the model, see `provider_tools.configured`.
+        context_limit: tokens that it takes.
     """
 
     name: str
@@ -45,6 +48,21 @@ class ModelFacts:
     reasoning_effort: Effort | None = None
     options: CallConfig = CallConfig()
     provider_tools: Sequence[ProviderTool] = ()
+    context_limit: int | None = None
+
+
+def facts_of(model: ChatModel) -> ModelFacts:
+    """What a request needs to know of a model as it is configured."""
+    config = model.config
+    thinking = config.provider_options.anthropic.thinking
+    return ModelFacts(
+        model.model,
+        config.max_output_tokens or DEFAULT_MAX_OUTPUT_TOKENS,
+        thinking.budget_tokens if thinking else None,
+        effective_effort(None, config),
+        config,
+        configured(config, model.provider_type),
+    )
 
 
 def assemble(
@@ -74,6 +92,7 @@ def assemble(
         reasoning_effort=model.reasoning_effort,
         provider_tools=model.provider_tools,
         options=model.options,
+        context_limit=model.context_limit,
         headers=dict(headers or {}),
     )
 

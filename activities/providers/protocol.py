@@ -70,6 +70,7 @@ class ModelRequest:
         tool_choice: a plain text is the name of the one tool to be called.
         options: sampling, and a block of options per vendor. Its output limit and its range of efforts are
             in effect as `max_output_tokens` and `reasoning_effort`, and are not read here.
+        context_limit: tokens that the model takes, as configured.
         previous_response_id: the vendor remembers the conversation up to this answer; `messages` follow it.
         headers: identify chat and owner to gateways on the way.
     """
@@ -84,6 +85,7 @@ class ModelRequest:
     provider_tools: Sequence[ProviderTool] = ()
     tool_choice: ToolChoice | str = ToolChoice.AUTO
     options: CallConfig = CallConfig()
+    context_limit: int | None = None
     previous_response_id: str | None = None
     headers: dict[str, str] = field(default_factory=dict[str, str])
 

@@ -12,6 +12,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.auth.principals import CurrentCaller, authenticate
+from api.chats.segments import ChatId
 from api.errors import ApiError, invalid, not_found
 from api.services import services_of
 from models.permissions import CHATS, ChatAction, Verdict
@@ -27,7 +28,7 @@ _FORBIDDEN = {
 }
 
 
-async def find_chat(connection: HTTPConnection, chat: UUID, caller: CurrentCaller) -> ChatRecord:
+async def find_chat(connection: HTTPConnection, chat: ChatId, caller: CurrentCaller) -> ChatRecord:
     """The chat in the path, if the caller may read it.
 
     Raises:

@@ -1,5 +1,6 @@
 """Routes of chats (spec api.md section 4, 5.7)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,15 +13,16 @@ from starlette.responses import Response
 
 from api.auth.principals import CurrentCaller
 from api.chats.access import CurrentChat, OwnedChat, UpdatableChat
+from api.chats.editing import apply_edit
 from api.chats.labels import checked_labels
-from api.chats.schemas import CreateChat, EditChat
-from api.chats.search import parse_filter
+from api.chats.schemas import ChatCost, CreateChat, EditChat
+from api.chats.search import checked_workspaces, parse_filter
 from api.chats.tools import checked_tools
 from api.commands import run_command
 from api.content import NO_SUCH_FILE, read_content
 from api.errors import ApiError, invalid, not_found
 from api.features import ZERO_UUID, refuse_unavailable
-from api.payloads import chat_payload, file_payload
+from api.payloads import chat_payload, file_payload, listed_payload
 from api.requests import (
     IdempotencyKey,
     checked_key,
@@ -28,7 +30,6 @@ from api.requests import (
     json_answer,
     key_reused,
     request_hash,
-    without_nul,
 )
 from api.schemas import Chat, errors
 from api.services import Services, services_of
@@ -36,18 +37,18 @@ from api.temporal_gateway import Command, Unavailable
 from models.hints import Hint, HintKind
 from models.naming import provisional_title
 from models.permissions import Permission
-from models.store import chats
+from models.store import chats, listing
 from models.store.accounts import Caller
 from models.store.chats import ChatRecord, FilesGoneError, NewChat
+from models.store.costs import read_cost
 from models.store.file_links import named_files
 from models.store.files import files_of_chat
-from models.turns import SetArchived
+from models.store.listing import ListedChat
 
 log = structlog.get_logger("chats")
 router = APIRouter(tags=["chats"])
 
 _DEPLOYMENT_PROMPT = (Path(__file__).parent / "deployment_prompt.md").read_text().strip()
-_MAX_TITLE = 200
 
 
 @router.post(
@@ -102,7 +103,9 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
     return NewChat(
         organization_id=body.organization_id,
         content=content,
-        model_config_id=await choose_model(services, body.organization_id, body.model_config_id),
+        model_config_id=await choose_model(
+            services, body.organization_id, caller.user_id, body.model_config_id
+        ),
         title=provisional_title(content),
         client_type=body.client_type,
         labels=labels,
@@ -129,15 +132,21 @@ async def list_chats(
     request: Request,
     caller: CurrentCaller,
     q: Annotated[
-        str, Query(description="Terms `title:…` and `archived:true`; quote values with spaces.")
+        str,
+        Query(
+            description="Terms like `title:clock has_unread:true`, all of which must match; values with "
+            "spaces stand in double quotes. Known are `title`, `search`, `archived`, `has_unread`, `source`, "
+            "`pr_status`, `diff_url`, `pr`, `repo` and `pr_title`."
+        ),
     ] = "",
     label: Annotated[list[str] | None, Query(description="`key:value`; may be repeated.")] = None,
     after_id: Annotated[UUID | None, Query(description="Resume after this chat.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
 ) -> Response:
-    """The caller's chats, last changed first."""
-    found = await chats.list_chats(
+    """The caller's chats with those of their subagents: pinned ones first, then the others, last changed
+    first."""
+    found = await listing.list_chats(
         services_of(request).engine,
         caller,
         parse_filter(q, label or []),
@@ -147,20 +156,58 @@ async def list_chats(
     )
     if found is None:
         raise invalid(("after_id", "Is no chat of yours."))
-    return json_answer([chat_payload(chat) for chat in found])
+    return json_answer([listed_payload(chat) for chat in found])
+
+
+@router.get(
+    "/chats/by-workspace",
+    operation_id="listChatsByWorkspace",
+    responses={200: {"model": dict[UUID, UUID]}, **errors(400)},
+)
+async def chats_by_workspace(
+    caller: CurrentCaller,
+    workspace_ids: Annotated[str, Query(description="Ids, separated by commas; at most 25.")] = "",
+) -> Response:
+    """The chat that was last changed, for each of these workspaces. No chat has one in this version."""
+    checked_workspaces(workspace_ids)
+    return json_answer({})
 
 
 @router.get("/chats/{chat}", operation_id="getChat", responses={200: {"model": Chat}, **errors(400, 404)})
-async def get_chat(request: Request, chat: CurrentChat) -> Response:
-    """One chat, with its files."""
-    return json_answer(await _with_files(services_of(request), chat))
+async def get_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -> Response:
+    """One chat, with its files and those of its subagents."""
+    services = services_of(request)
+    children = (
+        await listing.read_children(services.engine, caller, chat) if chat.parent_chat_id is None else ()
+    )
+    return json_answer(await _with_files(services, chat, children))
 
 
-async def _with_files(services: Services, chat: ChatRecord) -> dict[str, Any]:
+async def _with_files(
+    services: Services, chat: ChatRecord, children: Sequence[ListedChat] = ()
+) -> dict[str, Any]:
     """A `Chat` with `files`, if it has any."""
     found = await files_of_chat(services.engine, chat.id)
-    payload = chat_payload(chat)
+    payload = chat_payload(chat, children)
     return {**payload, "files": [file_payload(file) for file in found]} if found else payload
+
+
+@router.get(
+    "/chats/{chat}/cost",
+    operation_id="getChatCost",
+    responses={200: {"model": ChatCost}, **errors(400, 404)},
+)
+async def get_cost(request: Request, chat: CurrentChat, caller: CurrentCaller) -> Response:
+    """What a chat, its root and all chats of its subagents have cost together."""
+    cost = await read_cost(services_of(request).engine, caller, chat)
+    return json_answer(
+        {
+            "chat_id": chat.id,
+            "total_cost_micros": cost.total_micros,
+            "request_count": cost.requests,
+            "unpriced_request_count": cost.unpriced,
+        }
+    )
 
 
 @router.patch(
@@ -170,32 +217,10 @@ async def _with_files(services: Services, chat: ChatRecord) -> dict[str, Any]:
     responses={204: {"description": "Changed."}, **errors(400, 404, 409, 503)},
 )
 async def edit_chat(request: Request, body: EditChat, chat: UpdatableChat, caller: CurrentCaller) -> Response:
-    """Change title, labels or archived. Nothing is changed unless all of it can be."""
-    refuse_unavailable(body, ("pin_order", "workspace_id", "plan_mode"))
-    title = None if body.title is None else _checked_title(body.title)
-    labels = None if body.labels is None else checked_labels(body.labels)
-    services = services_of(request)
-    if body.archived is not None:
-        if body.archived == chat.state.archived:
-            raise invalid(("archived", f"The chat is {'' if body.archived else 'not '}archived already."))
-        await run_command(
-            services.gateway,
-            chat,
-            "set_archived",
-            SetArchived(archived=body.archived),
-            update_id=f"set-archived:{uuid4()}",
-        )
-    await chats.edit_metadata(services.engine, caller, chat.id, title=title, labels=labels)
-    if title is not None and title != chat.title:
-        services.hints.send(Hint(chat.owner_id, chat.id, HintKind.TITLE_CHANGE))
+    """Change title, labels, place among the pinned chats, or archived. Nothing is changed unless all of it
+    can be."""
+    await apply_edit(services_of(request), caller, chat, body)
     return Response(status_code=204)
-
-
-def _checked_title(title: str) -> str:
-    trimmed = without_nul("title", title).strip()
-    if not 0 < len(trimmed) <= _MAX_TITLE:
-        raise invalid(("title", f"Must have 1 to {_MAX_TITLE} characters."))
-    return trimmed
 
 
 @router.post(

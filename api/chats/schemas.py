@@ -73,6 +73,21 @@ class EditChat(BaseModel):
     title: Text | None = None
     labels: dict[Text, Text] | None = Field(default=None, description="Replaces all labels.")
     archived: bool | None = None
-    pin_order: int | None = _NOT_YET
+    pin_order: int | None = Field(
+        default=None,
+        ge=0,
+        description="0 unpins; any other number pins a chat behind all others, or moves one that is pinned.",
+    )
     workspace_id: UUID | None = _NOT_YET
     plan_mode: str | None = _NOT_YET
+
+
+class ChatCost(BaseModel):
+    """What a family of chats has cost, in millionths of a dollar."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    chat_id: UUID
+    total_cost_micros: int = Field(examples=[10500])
+    request_count: int
+    unpriced_request_count: int = Field(description="Requests whose cost is not known.")

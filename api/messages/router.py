@@ -95,5 +95,7 @@ async def send_message(
 async def _model(services: Services, chat: ChatRecord, wanted: UUID | None) -> UUID | None:
     """The model to store with a message; None: whichever the chat used last."""
     if wanted is not None and wanted != ZERO_UUID:
-        return await choose_model(services, chat.organization_id, wanted)
-    return None if chat.model_enabled else await choose_model(services, chat.organization_id, None)
+        return await choose_model(services, chat.organization_id, chat.owner_id, wanted)
+    if chat.model_enabled:
+        return None
+    return await choose_model(services, chat.organization_id, chat.owner_id, None)

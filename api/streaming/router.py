@@ -11,6 +11,7 @@ from api.errors import ApiError, invalid
 from api.schemas import errors
 from api.services import services_of
 from api.streaming.events import Position
+from api.streaming.reading_along import read_along
 from api.streaming.sse import MEDIA_TYPE, EventStream, accepts_events
 from api.streaming.websocket import stream_to
 
@@ -60,14 +61,16 @@ async def stream_events(
             resume = Position.parse(last_event_id)
         except ValueError:
             raise invalid(("Last-Event-ID", "Must be the id of an event of this stream.")) from None
-    return EventStream(services_of(request).streams.subscribe(chat.id, resume))
+    services = services_of(request)
+    return EventStream(read_along(services.engine, chat, services.streams.subscribe(chat.id, resume)))
 
 
 @router.websocket("/chats/{chat}/stream")
 async def stream_frames(websocket: WebSocket, chat: str, after_id: str | None = None) -> None:
     record = await find_streamed_chat(websocket, chat)
-    streams = services_of(websocket).streams
-    await stream_to(websocket, streams.subscribe(record.id, _after(after_id)))
+    services = services_of(websocket)
+    subscribing = services.streams.subscribe(record.id, _after(after_id))
+    await stream_to(websocket, read_along(services.engine, record, subscribing))
 
 
 def _after(after_id: str | None) -> Position:

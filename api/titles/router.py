@@ -41,9 +41,12 @@ class _ClientLeft(Exception):
 async def propose_title(request: Request, chat: OwnedChat) -> Response:
     """Have a model propose a title. The chat keeps the one it has."""
     services = services_of(request)
-    model = None if chat.model_enabled else await choose_model(services, chat.organization_id, None)
+    if not chat.model_enabled:
+        await choose_model(
+            services, chat.organization_id, chat.owner_id, None
+        )  # refuses where there is none to be used
     try:
-        proposed = await _while_there(request, services.gateway.propose_title(chat, model))
+        proposed = await _while_there(request, services.gateway.propose_title(chat))
     except _ClientLeft:
         raise ApiError(499, "The client has left.") from None
     except Unavailable as error:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 
-from cli.client import Client, ClientError, Server
 from cli.demo import verdicts, words
 from cli.demo.checks import Check, NotSeen, Timing, check_lines, same, timing_lines
 from cli.demo.records import read_records
@@ -19,9 +18,10 @@ from cli.demo.verdicts import Got
 from cli.demo.watching import Watch, watching
 from cli.stack import Stack, StackError, StackOptions
 from cli.stack.ports import DEFAULTS
-from cli.terminal.conversation import INTERRUPTED, Accepted, say
+from cli.terminal.conversation import INTERRUPTED, say
 from cli.terminal.printer import Printer, has_colours
 from cli.terminal.shown import Asked
+from perdure.client import Chat, Perdure, PerdureError
 
 _KILL_AFTER_WORDS = 35
 _INTERRUPT_AFTER_WORDS = 25
@@ -82,7 +82,7 @@ class Story:
             async with Stack(options, report=self._happened) as stack:
                 await self._acts(stack)
                 self._tell("stopping everything")
-        except* (NotSeen, ClientError, StackError) as group:
+        except* (NotSeen, PerdureError, StackError) as group:
             self._print_logs(directory)
             self.checks += [Check(str(error), holds=False) for error in group.exceptions]
 
@@ -90,16 +90,17 @@ class Story:
         assert stack.token
         self.timings.append(Timing("from nothing to a stack that is ready", stack.seconds))
         self._tell(f"everything is ready; Temporal's view of it: {stack.addresses.temporal_ui_url}")
-        async with Client(Server(url=stack.api_url, token=stack.token), self._tell) as client:
-            accepted = await self._kill_the_worker(stack, client)
-            await self._interrupt(stack, client, accepted.chat_id)
+        async with Perdure(stack.api_url, stack.token, notify=self._tell) as perdure:
+            chat = await self._kill_the_worker(stack, perdure)
+            await self._interrupt(stack, perdure, chat)
 
-    async def _kill_the_worker(self, stack: Stack, client: Client) -> Accepted:
+    async def _kill_the_worker(self, stack: Stack, perdure: Perdure) -> Chat:
         self._title("1. The worker dies in the middle of an answer")
         self._printer.show(Asked(words.FIRST_QUESTION))
         sent = time.monotonic()
-        accepted = await say(client, words.first_message())
-        async with watching(client, accepted, self._printer) as watch:
+        accepted = await say(perdure, words.first_message())
+        chat = accepted.chat
+        async with watching(accepted, self._printer) as watch:
             await watch.until(
                 "the first words of the second step",
                 lambda: len(watch.answers) == 1 and len(watch.words.split()) >= _KILL_AFTER_WORDS,
@@ -109,11 +110,11 @@ class Story:
             killed = time.monotonic()
             await stack.kill("worker", restart=True)
         self._time_survival(watch, attempt, sent, killed)
-        got = Got(await client.chat(accepted.chat_id), (await client.history(accepted.chat_id))[0])
-        records = await read_records(stack.database_url, accepted.chat_id)
+        got = Got(await chat.info(), await chat.history())
+        records = await read_records(stack.database_url, chat.id)
         self.checks += verdicts.survival(watch, (worker, stack.pid("worker")))
         self.checks += verdicts.agreement(watch, got, records)
-        return accepted
+        return chat
 
     def _time_survival(self, watch: Watch, attempt: tuple[int, int], sent: float, killed: float) -> None:
         self.timings.append(
@@ -125,22 +126,22 @@ class Story:
                 Timing("from SIGKILL to the first new part", anew[0] - killed, aim_seconds=5.0)
             )
 
-    async def _interrupt(self, stack: Stack, client: Client, chat_id: str) -> None:
+    async def _interrupt(self, stack: Stack, perdure: Perdure, chat: Chat) -> None:
         self._title("2. A turn is interrupted")
         self._printer.show(Asked(words.SECOND_QUESTION))
-        accepted = await say(client, words.second_message(), chat_id)
-        async with watching(client, accepted, self._printer) as watch:
+        accepted = await say(perdure, words.second_message(), chat.id)
+        async with watching(accepted, self._printer) as watch:
             await watch.until(
                 "the first words of the second answer",
                 lambda: len(watch.words.split()) >= _INTERRUPT_AFTER_WORDS,
             )
             asked = time.monotonic()
-            await client.interrupt(chat_id)
+            await chat.interrupt()
         stopped = max(0.0, watch.parts[-1].at - asked)
         self.timings.append(Timing("from the interrupt to the last part", stopped, aim_seconds=0.1))
         for kept in watch.answered_at.values():
             self.timings.append(Timing("from the interrupt to the kept partial answer", kept - asked))
-        self.checks += verdicts.interruption(watch, await read_records(stack.database_url, chat_id))
+        self.checks += verdicts.interruption(watch, await read_records(stack.database_url, chat.id))
 
     def tell_findings(self) -> None:
         """Print what was measured and what was checked."""

@@ -3,18 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cli.client.shapes import Chat, Message, text_of
 from cli.demo import words
 from cli.demo.checks import Check, same
 from cli.demo.records import Records
 from cli.demo.watching import Watch
+from perdure.client import ChatInfo, Message
 
 
 @dataclass(frozen=True, slots=True)
 class Got:
     """What the API answers to GET."""
 
-    chat: Chat
+    chat: ChatInfo
     messages: list[Message]
 
 
@@ -39,8 +39,8 @@ def survival(watch: Watch, workers: Sequence[int | None]) -> Iterator[Check]:
 
 def agreement(watch: Watch, got: Got, records: Records) -> Iterator[Check]:
     """That screen, API and database tell the same, and nothing twice."""
-    by_get = {message["id"]: text_of(message.get("content")) for message in got.messages}
-    answers = {m["id"]: by_get[m["id"]] for m in got.messages if m["role"] == "assistant"}
+    by_get = {message.id: message.text for message in got.messages}
+    answers = {m.id: m.text for m in got.messages if m.role == "assistant"}
     yield same("what was streamed is what GET answers", watch.answers, answers)
     yield same("what GET answers is what Postgres holds", by_get, {row.id: row.text for row in records.rows})
     yield same("the stream brought each message once", [row.id for row in records.rows], watch.message_ids)
@@ -51,7 +51,7 @@ def agreement(watch: Watch, got: Got, records: Records) -> Iterator[Check]:
     ends = [(step.step, step.end) for step in records.steps]
     yield same("each step was committed once", [(1, "committed"), (2, "committed")], ends)
     yield same("the tool ran once", 1, records.results)
-    yield same("the chat rests", ["waiting", "waiting"], [got.chat["status"], records.status])
+    yield same("the chat rests", ["waiting", "waiting"], [got.chat.status, records.status])
 
 
 def interruption(watch: Watch, records: Records) -> Iterator[Check]:

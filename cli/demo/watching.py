@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
-from cli.client import Client, LinkLost
-from cli.client.shapes import Event
 from cli.demo.checks import NotSeen
 from cli.terminal.conversation import Accepted
 from cli.terminal.printer import Printer
 from cli.terminal.shown import Said, Void
 from cli.terminal.turn import TurnView
+from perdure.client import ConnectionLost, MessageEvent, PartEvent
+from perdure.client.events import WireEvent
 
 _LONGEST_WAIT_SECONDS = 30.0
 
@@ -71,11 +71,11 @@ class Watch:
         except TimeoutError:
             raise NotSeen(f"{what}: not seen within {_LONGEST_WAIT_SECONDS:.0f} s") from None
 
-    async def follow(self, client: Client, accepted: Accepted) -> None:
+    async def follow(self, accepted: Accepted) -> None:
         """Read the stream until the chat rests."""
-        async with aclosing(client.events(accepted.chat_id, accepted.after_id)) as events:
+        async with aclosing(accepted.chat.stream(after_id=accepted.after_id)) as events:
             async for event in events:
-                if isinstance(event, LinkLost):
+                if isinstance(event, ConnectionLost):
                     self._printer.note("connection lost; connecting again")
                 else:
                     self._take(event)
@@ -84,7 +84,7 @@ class Watch:
                     break
         self._printer.end()
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: WireEvent) -> None:
         now = time.monotonic()
         for shown in self._view.show(event):
             self._printer.show(shown)
@@ -97,24 +97,23 @@ class Watch:
                 case _:
                     pass
         match event:
-            case {"type": "message_part", "message_part": piece}:
-                attempt = (piece.get("history_version", 0), piece.get("generation_attempt", 0))
-                self.parts.append(PartSeen(now, attempt))
-            case {"type": "message", "message": message}:
-                self.message_ids.append(message["id"])
-                if message["role"] == "assistant":
-                    self.answers[message["id"]], self.words = self.words, ""
-                    self.answered_at[message["id"]] = now
+            case PartEvent(message_part=piece):
+                self.parts.append(PartSeen(now, (piece.history_version, piece.generation_attempt)))
+            case MessageEvent(message=message):
+                self.message_ids.append(message.id)
+                if message.role == "assistant":
+                    self.answers[message.id], self.words = self.words, ""
+                    self.answered_at[message.id] = now
             case _:
                 pass
 
 
 @asynccontextmanager
-async def watching(client: Client, accepted: Accepted, printer: Printer) -> AsyncGenerator[Watch]:
+async def watching(accepted: Accepted, printer: Printer) -> AsyncGenerator[Watch]:
     """A reader at work; when the block ends well, the turn has ended."""
     watch = Watch(printer)
     async with asyncio.TaskGroup() as group:
-        following = group.create_task(watch.follow(client, accepted))
+        following = group.create_task(watch.follow(accepted))
         try:
             yield watch
             await watch.until("the end of the turn", lambda: watch.over)

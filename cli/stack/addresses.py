@@ -65,6 +65,7 @@ class Addresses:
         settings = {
             "PERDURE_DATA_DIR": str(self.directory.path),
             "PERDURE_WORKSPACE_DIR": str(self.workspaces),
+            "PERDURE_MASTER_KEY_FILE": str(self.directory.master_key_file()),
         }
         if "postgres" in self.ports:
             settings["DATABASE_URL"] = self.database_url

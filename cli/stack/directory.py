@@ -37,11 +37,6 @@ def read_record(directory: Path) -> dict[str, Any] | None:
         return None
 
 
-def running(record: Mapping[str, Any] | None) -> bool:
-    """Whether the launcher that wrote this record is still there."""
-    return bool(record and record.get("pid") and started(record["pid"]) == record.get("started"))
-
-
 class DataDirectory:
     """A data directory held by this process."""
 
@@ -91,6 +86,14 @@ class DataDirectory:
         if not path.exists():
             self.write_private(name, secrets.token_urlsafe(24))
         return path.read_text().strip()
+
+    def master_key_file(self) -> Path:
+        """The file with the keys that seal what is secret in the database, see `runtime.secrets`. Whoever
+        loses it has to enter the keys of all providers anew."""
+        path = self.path / "master.key"
+        if not path.exists():
+            self.write_private(path.name, f"{secrets.token_urlsafe(32)}\n")
+        return path
 
     def write_private(self, name: str, text: str) -> Path:
         """Write a file that only the owner can read, whole or not at all."""

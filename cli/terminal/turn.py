@@ -2,9 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 
-from cli.client.shapes import ChatError, Event, Message, Part, PreviewPart, Retry
 from cli.terminal.preview import remainder
 from cli.terminal.shown import Asked, Called, Failed, Noted, Returned, Said, Shown, Thought, Void
+from perdure.client import (
+    ChatFailure,
+    ErrorEvent,
+    Message,
+    MessageEvent,
+    Part,
+    PartEvent,
+    PreviewResetEvent,
+    RetryEvent,
+    StatusEvent,
+)
+from perdure.client.events import WireEvent
 
 WORKER_LOST = "the worker was lost; starting this step again"
 AFTER_FAILURE = "starting this step again"
@@ -16,7 +27,7 @@ WAITS_FOR_CLIENT = "the chat waits for the results of tools that a client has to
 class TurnView:
     """One turn of a chat, from the moment its message was accepted until the chat rests.
 
-    Takes events of which each comes once (`cli.client.novelty`).
+    Takes events of which each comes once (`perdure.client.novelty`).
 
     Args:
         previews: Show the answer while it is being written; else only what is kept.
@@ -42,34 +53,36 @@ class TurnView:
         """The server has accepted an interrupt. Its status may pass too fast to be seen in the stream."""
         self.stopped = True
 
-    def show(self, event: Event) -> Iterator[Shown]:
+    def show(self, event: WireEvent) -> Iterator[Shown]:
         """What this event brings to see."""
         match event:
-            case {"type": "message", "message": message}:
+            case MessageEvent(message=message):
                 yield from self._message(message)
-            case {"type": "message_part", "message_part": piece}:
+            case PartEvent(message_part=piece):
                 if self._previews:
-                    yield from self._piece(piece)
-            case {"type": "preview_reset"}:
+                    yield from self._piece(piece.part)
+            case PreviewResetEvent():
                 yield from self._reset()
-            case {"type": "status", "status": {"status": status}}:
-                yield from self._status(status)
-            case {"type": "retry", "retry": retry}:
-                yield self._retry(retry)
-            case {"type": "error", "error": error}:
+            case StatusEvent(status=state):
+                yield from self._status(state.status)
+            case RetryEvent(retry=retry):
+                self._retrying = True
+                seconds = retry.delay_ms / 1000
+                yield Noted(f"{retry.error} Trying again in {seconds:.0f} s (failure {retry.attempt}).")
+            case ErrorEvent(error=error):
                 self.failed = self.over = True
                 yield Failed(error_text(error))
             case _:
                 pass  # the queue is shown when its messages enter history
 
     def _message(self, message: Message) -> Iterator[Shown]:
-        if message["id"] in self._kept:
+        if message.id in self._kept:
             return
-        self._kept.add(message["id"])
-        if message["role"] == "user" and self._own_messages:
+        self._kept.add(message.id)
+        if message.role == "user" and self._own_messages:
             self._own_messages -= 1
-        elif message["role"] == "assistant":
-            yield from self._rest_of(message.get("content", []))
+        elif message.role == "assistant":
+            yield from self._rest_of(message.content)
         else:
             yield from shown_message(message)
 
@@ -82,12 +95,11 @@ class TurnView:
         self._retrying = False
         yield from shown_parts(content if rest is None else rest)
 
-    def _piece(self, piece: PreviewPart) -> Iterator[Shown]:
-        part = piece["part"]
-        if "args_delta" in part:
+    def _piece(self, part: Part) -> Iterator[Shown]:
+        if part.args_delta is not None:
             return  # a call is shown when it is complete
         self._retrying = False
-        if part["type"] != "tool-result":  # those are no part of the answer, and come again as messages
+        if part.type != "tool-result":  # those are no part of the answer, and come again as messages
             self._pieces.append(part)
             yield from shown_parts([part])
 
@@ -95,11 +107,6 @@ class TurnView:
         if self._pieces:
             yield Void(AFTER_FAILURE if self._retrying else WORKER_LOST)
         self._pieces = []
-
-    def _retry(self, retry: Retry) -> Shown:
-        self._retrying = True
-        seconds = retry["delay_ms"] / 1000
-        return Noted(f"{retry['error']} Trying again in {seconds:.0f} s (failure {retry['attempt']}).")
 
     def _status(self, status: str) -> Iterator[Shown]:
         match status:
@@ -120,30 +127,28 @@ class TurnView:
 
 def shown_message(message: Message) -> Iterator[Shown]:
     """A whole message."""
-    content = message.get("content", [])
-    if message["role"] == "user":
-        yield Asked("\n".join(part.get("text") or f"[{part.get('file_name', '')}]" for part in content))
+    if message.role == "user":
+        yield Asked("\n".join(part.text or f"[{part.file_name}]" for part in message.content))
     else:
-        yield from shown_parts(content)
+        yield from shown_parts(message.content)
 
 
 def shown_parts(content: Sequence[Part]) -> Iterator[Shown]:
     """Parts of a message of the model or of a tool."""
     for part in content:
-        match part["type"]:
-            case "text" if part.get("text"):
-                yield Said(part.get("text", ""))
-            case "reasoning" if part.get("text"):
-                yield Thought(part.get("text", ""))
+        match part.type:
+            case "text" if part.text:
+                yield Said(part.text)
+            case "reasoning" if part.text:
+                yield Thought(part.text)
             case "tool-call":
-                yield Called(part.get("tool_name", ""), part.get("args"))
+                yield Called(part.tool_name, part.args)
             case "tool-result":
-                yield Returned(part.get("tool_name", ""), part.get("result"), part.get("is_error", False))
+                yield Returned(part.tool_name, part.result, part.is_error)
             case _:
                 pass
 
 
-def error_text(error: ChatError) -> str:
+def error_text(error: ChatFailure) -> str:
     """Why a chat rests in an error."""
-    detail = error.get("detail")
-    return f"{error['message']}\n{detail}" if detail else error["message"]
+    return f"{error.message}\n{error.detail}" if error.detail else error.message

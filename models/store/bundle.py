@@ -33,6 +33,7 @@ from models.turns import CallsClosedBy
 _COLUMNS = [
     chats.c.id,
     chats.c.owner_id,
+    chats.c.organization_id,
     chats.c.status,
     chats.c.archived,
     chats.c.queued,
@@ -56,6 +57,7 @@ _COLUMNS = [
     chats.c.last_model_config_id,
     chats.c.title,
     chats.c.parent_chat_id,
+    chats.c.turn_started_at,
 ]
 
 _DRAFT_COLUMNS = [

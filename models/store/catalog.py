@@ -1,81 +1,252 @@
-"""The models an organization may use."""
+"""The models of an organization, one of them its default (spec api.md section 11).
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+Writes to one organization's models go one after the other, under a lock on its row: two at once could leave
+no default, or meet at the index that forbids two.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import and_, desc, exists, func, insert, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.compaction import default_threshold
+from models.model_options import CallConfig
+from models.store.configuration import ModelRecord, model_of
 from models.store.reading import reading, transaction
-from models.store.tables import model_configs, organizations
+from models.store.tables import ai_providers, model_configs, organizations
+
+SAME_MODEL = "model_configs_name"
+
+
+class ProviderNotUsable(Exception):
+    """The provider named for a model does not exist for the organization, or is disabled."""
+
+
+class ModelExists(Exception):
+    """The organization has this model of this provider already."""
 
 
 @dataclass(frozen=True, slots=True)
-class OfferedModel:
-    """A model that the worker's settings can reach."""
+class NewModel:
+    """A model to be offered. `compression_threshold` None: the usual one for its size."""
 
-    provider: str
+    provider_id: UUID
     model: str
     display_name: str
     context_limit: int
-    max_output_tokens: int = 32_000
-    thinking_budget_tokens: int | None = None
+    enabled: bool = True
+    is_default: bool = False
+    compression_threshold: int | None = None
+    config: CallConfig = CallConfig()
 
 
-async def find_usable(engine: AsyncEngine, organization_id: UUID, wanted: UUID | None) -> UUID | None:
-    """The enabled model `wanted`, or with None the organization's default; None if there is none."""
-    which = model_configs.c.is_default if wanted is None else model_configs.c.id == wanted
+async def list_models(engine: AsyncEngine, organization_id: UUID) -> list[ModelRecord]:
+    """The models of an organization, oldest first."""
     async with reading(engine) as conn:
-        return await conn.scalar(
-            select(model_configs.c.id).where(
-                model_configs.c.organization_id == organization_id, model_configs.c.enabled, which
-            )
+        result = await conn.execute(
+            select(model_configs)
+            .where(_of(organization_id))
+            .order_by(model_configs.c.created_at, model_configs.c.id)
         )
+        return [model_of(row) for row in result.mappings()]
 
 
-async def ensure_models(engine: AsyncEngine, organization_id: UUID, offered: Sequence[OfferedModel]) -> None:
-    """Set up the offered models, best first.
+async def find_model(engine: AsyncEngine, organization_id: UUID, model_id: UUID) -> ModelRecord | None:
+    """A model of an organization."""
+    async with reading(engine) as conn:
+        return await _find(conn, organization_id, model_id)
 
-    What an administrator changed on an existing one stays, except for facts about the model itself. The
-    first becomes the default where there is none, or where the default's provider is not offered any more.
+
+async def create_model(
+    engine: AsyncEngine, organization_id: UUID, new: NewModel, by: UUID | None
+) -> ModelRecord:
+    """Offer a model. The first one becomes the default.
+
+    Raises:
+        ProviderNotUsable: it could not be called.
+        ModelExists: it is on offer already.
     """
-    if not offered:
-        return
+    model_id = uuid4()
+    threshold = new.compression_threshold
     async with transaction(engine) as conn:
-        # writes to one organization's models go one after the other, or two could elect a default each
-        await conn.execute(
-            select(organizations.c.id).where(organizations.c.id == organization_id).with_for_update()
-        )
-        ids: list[UUID] = []
-        for model in offered:
-            statement = insert(model_configs).values(
-                id=uuid4(),
+        await _lock(conn, [organization_id])
+        await _require_provider(conn, organization_id, new.provider_id)
+        if new.is_default:
+            await _demote(conn, organization_id)
+        await _unless_there(
+            conn,
+            insert(model_configs).values(
+                id=model_id,
                 organization_id=organization_id,
-                compression_threshold=default_threshold(model.context_limit),
-                **asdict(model),
-            )
-            result = await conn.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["organization_id", "provider", "model"],
-                    set_={
-                        "display_name": statement.excluded.display_name,
-                        "context_limit": statement.excluded.context_limit,
-                    },
-                ).returning(model_configs.c.id)
-            )
-            ids.append(result.scalar_one())
-        default = await conn.scalar(
-            select(model_configs.c.provider).where(
-                model_configs.c.organization_id == organization_id, model_configs.c.is_default
-            )
+                ai_provider_id=new.provider_id,
+                model=new.model,
+                display_name=new.display_name,
+                enabled=new.enabled,
+                is_default=new.is_default,
+                context_limit=new.context_limit,
+                compression_threshold=default_threshold(new.context_limit)
+                if threshold is None
+                else threshold,
+                call_config=new.config.stored(),
+                created_by=by,
+                updated_by=by,
+            ),
         )
-        if default in {model.provider for model in offered}:
-            return
-        here = model_configs.c.organization_id == organization_id
-        await conn.execute(
-            update(model_configs).where(here, model_configs.c.is_default).values(is_default=False)
+        await elect_defaults(conn, [organization_id])
+        return await _found(conn, organization_id, model_id)
+
+
+async def change_model(
+    engine: AsyncEngine, organization_id: UUID, model_id: UUID, changes: Mapping[str, Any], by: UUID
+) -> ModelRecord | None:
+    """Change a model; None if there is no such model.
+
+    Args:
+        changes: columns and their new values.
+
+    Raises:
+        ProviderNotUsable: the model is to move to one that could not be called.
+        ModelExists: what it is to become is on offer already.
+    """
+    async with transaction(engine) as conn:
+        await _lock(conn, [organization_id])
+        before = await _find(conn, organization_id, model_id)
+        if before is None:
+            return None
+        provider_id = changes.get("ai_provider_id", before.provider_id)
+        if provider_id != before.provider_id:
+            await _require_provider(conn, organization_id, provider_id)
+        if changes.get("is_default"):
+            await _demote(conn, organization_id)
+        await _unless_there(
+            conn,
+            update(model_configs)
+            .where(model_configs.c.id == model_id)
+            .values(**changes, updated_by=by, updated_at=func.now()),
         )
-        await conn.execute(update(model_configs).where(model_configs.c.id == ids[0]).values(is_default=True))
+        await elect_defaults(conn, [organization_id], rather_not=model_id)
+        return await _found(conn, organization_id, model_id)
+
+
+async def delete_model(engine: AsyncEngine, organization_id: UUID, model_id: UUID, by: UUID) -> bool:
+    """Take a model off offer. Chats that used it go on with the default.
+
+    Returns:
+        Whether there was one.
+    """
+    async with transaction(engine) as conn:
+        await _lock(conn, [organization_id])
+        result = await conn.execute(
+            update(model_configs)
+            .where(_of(organization_id), model_configs.c.id == model_id)
+            .values(deleted=True, is_default=False, updated_by=by, updated_at=func.now())
+        )
+        await elect_defaults(conn, [organization_id])
+        return result.rowcount > 0
+
+
+async def delete_models_of(conn: AsyncConnection, provider_id: UUID) -> None:
+    """Take all models of a provider off offer, as part of its deletion."""
+    mine = and_(model_configs.c.ai_provider_id == provider_id, model_configs.c.deleted.is_(False))
+    result = await conn.execute(select(model_configs.c.organization_id).where(mine).distinct())
+    concerned = sorted(result.scalars())
+    await _lock(conn, concerned)
+    await conn.execute(
+        update(model_configs).where(mine).values(deleted=True, is_default=False, updated_at=func.now())
+    )
+    await elect_defaults(conn, concerned)
+
+
+async def elect_defaults(
+    conn: AsyncConnection, concerned: Sequence[UUID], rather_not: UUID | None = None
+) -> None:
+    """Give each organization without a default one: of the models that can be used the oldest, or else any.
+
+    Args:
+        rather_not: the model that was just demoted; it is chosen again only where it is alone.
+    """
+    others = model_configs.alias("others")
+    has_default = exists().where(
+        others.c.organization_id == model_configs.c.organization_id, others.c.is_default
+    )
+    usable = and_(model_configs.c.enabled, ai_providers.c.enabled, ai_providers.c.deleted.is_(False))
+    chosen = (
+        select(model_configs.c.id)
+        .join(ai_providers, ai_providers.c.id == model_configs.c.ai_provider_id)
+        .where(
+            model_configs.c.organization_id.in_(concerned),
+            model_configs.c.deleted.is_(False),
+            ~has_default,
+        )
+        .ext(distinct_on(model_configs.c.organization_id))
+        .order_by(
+            model_configs.c.organization_id,
+            func.coalesce(model_configs.c.id == rather_not, False),
+            desc(usable),
+            model_configs.c.created_at,
+            model_configs.c.id,
+        )
+    )
+    await conn.execute(update(model_configs).where(model_configs.c.id.in_(chosen)).values(is_default=True))
+
+
+def _of(organization_id: UUID) -> Any:
+    return and_(model_configs.c.organization_id == organization_id, model_configs.c.deleted.is_(False))
+
+
+async def _lock(conn: AsyncConnection, concerned: Sequence[UUID]) -> None:
+    await conn.execute(
+        select(organizations.c.id)
+        .where(organizations.c.id.in_(concerned))
+        .order_by(organizations.c.id)
+        .with_for_update()
+    )
+
+
+async def _demote(conn: AsyncConnection, organization_id: UUID) -> None:
+    await conn.execute(
+        update(model_configs).where(_of(organization_id), model_configs.c.is_default).values(is_default=False)
+    )
+
+
+async def _require_provider(conn: AsyncConnection, organization_id: UUID, provider_id: UUID) -> None:
+    found = await conn.scalar(
+        select(ai_providers.c.id)
+        .where(
+            ai_providers.c.id == provider_id,
+            ai_providers.c.enabled,
+            ai_providers.c.deleted.is_(False),
+            func.coalesce(ai_providers.c.organization_id, organization_id) == organization_id,
+        )
+        .with_for_update(read=True)  # it must not be deleted before we have committed
+    )
+    if found is None:
+        raise ProviderNotUsable
+
+
+async def _unless_there(conn: AsyncConnection, statement: Any) -> None:
+    try:
+        await conn.execute(statement)
+    except IntegrityError as error:
+        if SAME_MODEL in str(error.orig):
+            raise ModelExists from None
+        raise
+
+
+async def _find(conn: AsyncConnection, organization_id: UUID, model_id: UUID) -> ModelRecord | None:
+    result = await conn.execute(
+        select(model_configs).where(_of(organization_id), model_configs.c.id == model_id)
+    )
+    row = result.mappings().one_or_none()
+    return None if row is None else model_of(row)
+
+
+async def _found(conn: AsyncConnection, organization_id: UUID, model_id: UUID) -> ModelRecord:
+    found = await _find(conn, organization_id, model_id)
+    assert found is not None, "written in this transaction"
+    return found

@@ -5,7 +5,7 @@ Every query for a person takes the caller; what they may see is decided by `mode
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,7 +24,6 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
-    update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -37,7 +36,7 @@ from models.store.accounts import Caller
 from models.store.bundle import state_of
 from models.store.file_links import link_files, named_files
 from models.store.reading import reading, transaction
-from models.store.scoping import access_to_chat, created_by, is_shared, readable, updatable
+from models.store.scoping import access_to_chat, is_shared, readable
 from models.store.tables import chats, messages, model_configs, users
 
 _SWEEP_LOCK = 0x50455253
@@ -95,15 +94,6 @@ class NewChat:
     request_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChatFilter:
-    """Which chats to list. `title` is a substring, each of `labels` must match."""
-
-    archived: bool = False
-    title: str | None = None
-    labels: Sequence[tuple[str, str]] = field(default_factory=tuple[tuple[str, str], ...])
-
-
 _STATE_COLUMNS = (
     chats.c.status,
     chats.c.archived,
@@ -120,7 +110,9 @@ _STATE_COLUMNS = (
 )
 
 
-def _select_chats(caller: Caller | None = None) -> Select[*tuple[Any, ...]]:
+def select_chats(caller: Caller | None = None) -> Select[*tuple[Any, ...]]:
+    """A query of chats as a caller sees them, for `record_of` to make records of its rows. It still needs a
+    condition."""
     access = null() if caller is None else access_to_chat(caller.user_id)
     return (
         select(
@@ -133,7 +125,7 @@ def _select_chats(caller: Caller | None = None) -> Select[*tuple[Any, ...]]:
             chats.c.root_chat_id,
             chats.c.mode,
             model_configs.c.model,
-            model_configs.c.enabled.label("model_enabled"),
+            (model_configs.c.enabled & ~model_configs.c.deleted).label("model_enabled"),
             chats.c.last_model_config_id,
             chats.c.title,
             chats.c.client_type,
@@ -154,7 +146,8 @@ def _select_chats(caller: Caller | None = None) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _record(row: RowMapping) -> ChatRecord:
+def record_of(row: RowMapping) -> ChatRecord:
+    """A row of `select_chats`, whatever other columns it has."""
     own = {name: row[name] for name in ChatRecord.__dataclass_fields__ if name not in ("access", "state")}
     access = None if row["access"] is None else Access(row["access"])
     return ChatRecord(**own, access=access, state=state_of(row))
@@ -200,8 +193,8 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
             which = chats.c.id == chat_id
         else:
             which = chats.c.idempotency_key == new.idempotency_key
-        result = await conn.execute(_select_chats(caller).where(chats.c.owner_id == caller.user_id, which))
-        return _record(result.mappings().one())
+        result = await conn.execute(select_chats(caller).where(chats.c.owner_id == caller.user_id, which))
+        return record_of(result.mappings().one())
 
 
 def _first_messages(chat_id: UUID, caller: Caller, new: NewChat) -> list[dict[str, Any]]:
@@ -232,10 +225,10 @@ async def find_chat(engine: AsyncEngine, caller: Caller, chat_id: UUID) -> ChatR
     """One chat; None if the caller may read none with this id."""
     async with reading(engine) as conn:
         result = await conn.execute(
-            _select_chats(caller).where(readable(caller.user_id), chats.c.id == chat_id)
+            select_chats(caller).where(readable(caller.user_id), chats.c.id == chat_id)
         )
         row = result.mappings().one_or_none()
-    return None if row is None else _record(row)
+    return None if row is None else record_of(row)
 
 
 async def read_owned(
@@ -244,69 +237,11 @@ async def read_owned(
     """Those of these chats that belong to this owner."""
     async with reading(engine) as conn:
         result = await conn.execute(
-            _select_chats().where(
+            select_chats().where(
                 chats.c.owner_id == owner_id, chats.c.id == any_(literal(list(chat_ids), ARRAY(Uuid)))
             )
         )
-        return {row["id"]: _record(row) for row in result.mappings()}
-
-
-async def list_chats(
-    engine: AsyncEngine,
-    caller: Caller,
-    wanted: ChatFilter,
-    *,
-    after_id: UUID | None,
-    limit: int,
-    offset: int,
-) -> list[ChatRecord] | None:
-    """The caller's chats, last changed first.
-
-    Args:
-        after_id: Resume strictly after this chat of the caller's.
-
-    Returns:
-        The page; None if there is no chat `after_id`.
-    """
-    query = (
-        _select_chats(caller)
-        .where(created_by(caller.user_id), chats.c.archived.is_(wanted.archived))
-        .order_by(func.nullif(chats.c.pin_order, 0), chats.c.updated_at.desc(), chats.c.id.desc())
-        .limit(limit)
-        .offset(offset)
-    )
-    if wanted.title is not None:
-        query = query.where(chats.c.title.icontains(wanted.title, autoescape=True))
-    for key, value in wanted.labels:
-        query = query.where(chats.c.labels.contains({key: value}))
-    async with reading(engine) as conn:
-        if after_id is not None:
-            found = await conn.execute(
-                select(chats.c.updated_at).where(created_by(caller.user_id), chats.c.id == after_id)
-            )
-            updated_at = found.scalar_one_or_none()
-            if updated_at is None:
-                return None
-            query = query.where(tuple_(chats.c.updated_at, chats.c.id) < tuple_(updated_at, after_id))
-        result = await conn.execute(query)
-        return [_record(row) for row in result.mappings()]
-
-
-async def edit_metadata(
-    engine: AsyncEngine, caller: Caller, chat_id: UUID, *, title: str | None, labels: dict[str, str] | None
-) -> None:
-    """Change what never decides a transition. A new title leaves `updated_at` alone, so a renamed chat
-    keeps its place in the list."""
-    changes: dict[str, Any] = {}
-    if title is not None:
-        changes["title"] = title
-    if labels is not None:
-        changes |= {"labels": labels, "updated_at": func.now()}
-    if changes:
-        async with reading(engine) as conn:
-            await conn.execute(
-                update(chats).where(updatable(caller.user_id), chats.c.id == chat_id).values(**changes)
-            )
+        return {row["id"]: record_of(row) for row in result.mappings()}
 
 
 async def read_versions(engine: AsyncEngine, chat_ids: Collection[UUID]) -> dict[UUID, int]:
@@ -335,7 +270,7 @@ async def read_unmoved(
     this is for the sweeper and no person. One that waits for somebody outside may, until its deadline."""
     age = func.make_interval(0, 0, 0, 0, 0, 0, age_seconds)
     query = (
-        _select_chats()
+        select_chats()
         .where(
             or_(
                 chats.c.status.in_([ChatStatus.RUNNING, ChatStatus.INTERRUPTING]),
@@ -352,4 +287,4 @@ async def read_unmoved(
     if after is not None:
         query = query.where(tuple_(chats.c.updated_at, chats.c.id) > tuple_(*after))
     result = await conn.execute(query)
-    return [_record(row) for row in result.mappings()]
+    return [record_of(row) for row in result.mappings()]

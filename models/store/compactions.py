@@ -7,8 +7,8 @@ summarized, so of two attempts that overlap the first wins, and the other learns
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.chat_state import ChatState, ChatStatus
@@ -17,34 +17,20 @@ from models.failures import Failure
 from models.inbox import inbox_text
 from models.store.bundle import Bundle, NewMessage
 from models.store.reading import transaction
-from models.store.steps import COMPACTION_THRESHOLD, ChatModel, rest_in_error
-from models.store.tables import chats, model_configs
+from models.store.steps import rest_in_error
 from models.stream import Episode
 from models.turns import Compaction
-
-_MODEL = (
-    select(
-        model_configs.c.id,
-        model_configs.c.provider,
-        model_configs.c.model,
-        model_configs.c.context_limit,
-        model_configs.c.max_output_tokens,
-        model_configs.c.thinking_budget_tokens,
-        COMPACTION_THRESHOLD,
-        chats.c.turn_started_at,
-    )
-    .select_from(chats.join(model_configs, model_configs.c.id == chats.c.last_model_config_id))
-    .where(chats.c.id == bindparam("chat"))
-)
 
 
 @dataclass(frozen=True, slots=True)
 class BegunCompaction:
-    """An attempt may run."""
+    """An attempt may run. `model_config_id` is the model the chat names."""
 
     reason: CompactionReason
     episode: Episode
-    model: ChatModel
+    owner_id: UUID
+    organization_id: UUID
+    model_config_id: UUID
     turn_started_at: datetime
 
 
@@ -57,15 +43,17 @@ async def begin_compaction(engine: AsyncEngine, compaction: Compaction) -> Begun
         here = (state.turn, state.step, state.status)
         if here != (compaction.turn, compaction.step, ChatStatus.RUNNING) or state.compaction is None:
             return state
-        *model, started_at = (await conn.execute(_MODEL, {"chat": compaction.chat_id})).one()
-        attempt = bundle.row["generation_attempt"] + 1
+        row = bundle.row
+        attempt = row["generation_attempt"] + 1
         bundle.set(generation_attempt=attempt)
         await bundle.close()
         return BegunCompaction(
             state.compaction,
-            Episode(bundle.row["history_version"], attempt),
-            ChatModel(*model),
-            started_at,
+            Episode(row["history_version"], attempt),
+            row["owner_id"],
+            row["organization_id"],
+            row["last_model_config_id"],
+            row["turn_started_at"],
         )
 
 

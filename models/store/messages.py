@@ -52,6 +52,9 @@ MESSAGE_COLUMNS = (
 PUBLIC: tuple[ColumnElement[bool], ...] = (messages.c.deleted.is_(False), messages.c.visibility != "model")
 """What may leave the server: neither deleted rows nor those meant for the model alone."""
 
+ANSWERS: tuple[ColumnElement[bool], ...] = (messages.c.role == "assistant", *PUBLIC)
+"""What an owner may not have read yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

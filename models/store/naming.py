@@ -5,11 +5,11 @@ calls have used is a message row that neither people nor models see: deleted, an
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, insert, literal, or_, select, update
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.chat_state import ChatStatus
@@ -18,19 +18,9 @@ from models.naming import provisional_title
 from models.parts import CONTENT_VERSION, TextPart, dump_part
 from models.store.messages import PUBLIC
 from models.store.reading import reading, transaction
-from models.store.steps import COMPACTION_THRESHOLD, ChatModel
-from models.store.tables import chats, inbox_notifications, messages, model_configs
+from models.store.tables import chats, inbox_notifications, messages
 
 _PROPOSED_FROM = 50
-_MODEL_COLUMNS = (
-    model_configs.c.id,
-    model_configs.c.provider,
-    model_configs.c.model,
-    model_configs.c.context_limit,
-    model_configs.c.max_output_tokens,
-    model_configs.c.thinking_budget_tokens,
-    COMPACTION_THRESHOLD,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +33,20 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Nameless:
-    """A chat or a turn that wants a name, and the model that is to find it.
+    """A chat or a turn that wants a name, and what is said in it.
 
     Attributes:
+        model_config_id: the model that finds it, if it can be called.
         title: the chat's title as it was read.
         label: what the turn has, where an attempt that died has left one.
     """
 
     owner_id: UUID
+    organization_id: UUID
+    model_config_id: UUID
     title: str
-    model: ChatModel
-    conversation: Sequence[Said]
+    turn: int
+    conversation: Sequence[Said] = ()
     label: str | None = None
 
 
@@ -67,41 +60,32 @@ class Spent:
     provider_response_id: str | None
 
 
-async def read_title_model(
-    conn: AsyncConnection, chat_id: UUID, wanted: UUID | None = None
-) -> tuple[UUID, str, int, ChatModel] | None:
-    """Owner, title and turn of a chat, and the model that finds its names: the one wanted, else the one the
-    chat uses. The only place where that is decided."""
-    model_id = chats.c.last_model_config_id if wanted is None else literal(wanted)
-    result = await conn.execute(
-        select(chats.c.owner_id, chats.c.title, chats.c.turn, *_MODEL_COLUMNS)
-        .select_from(chats.join(model_configs, model_configs.c.id == model_id))
-        .where(chats.c.id == chat_id)
-    )
-    row = result.one_or_none()
-    if row is None:
-        return None
-    owner_id, title, turn, *model = row
-    return owner_id, title, turn, ChatModel(*model)
+_CHAT = select(
+    chats.c.owner_id, chats.c.organization_id, chats.c.last_model_config_id, chats.c.title, chats.c.turn
+).where(chats.c.id == bindparam("chat"))
+
+
+async def _read_chat(conn: AsyncConnection, chat_id: UUID) -> Nameless | None:
+    row = (await conn.execute(_CHAT, {"chat": chat_id})).one_or_none()
+    return None if row is None else Nameless(*row)
 
 
 async def read_untitled(engine: AsyncEngine, chat_id: UUID) -> Nameless | None:
     """The first message of a chat that still has the title it was given provisionally; None for another."""
     async with reading(engine) as conn:
-        found = await read_title_model(conn, chat_id)
-        if found is None:
+        chat = await _read_chat(conn, chat_id)
+        if chat is None:
             return None
-        owner_id, title, _, model = found
         first = await conn.scalar(
             select(messages.c.content)
             .where(messages.c.chat_id == chat_id, messages.c.role == "user", *PUBLIC)
             .order_by(messages.c.id)
             .limit(1)
         )
-    if first is None or title not in ("", provisional_title(first)):
+    if first is None or chat.title not in ("", provisional_title(first)):
         return None
     said = Said("user", _text(first))
-    return Nameless(owner_id, title, model, [said]) if said.text.strip() else None
+    return replace(chat, conversation=[said]) if said.text.strip() else None
 
 
 _LABEL = select(chats.c.last_turn_summary).where(
@@ -127,18 +111,17 @@ async def read_finished_turn(engine: AsyncEngine, chat_id: UUID, turn: int) -> N
     the chat has begun another turn: then no label is wanted any more.
     """
     async with reading(engine) as conn:
-        found = await read_title_model(conn, chat_id)
-        if found is None:
+        chat = await _read_chat(conn, chat_id)
+        if chat is None:
             return None
         label = await conn.scalar(_LABEL, {"chat": chat_id, "at_turn": turn})
         rows = (await conn.execute(_TURN, {"chat": chat_id, "at_turn": turn})).all()
-    owner_id, title, current, model = found
     said = [Said(row.role, _text(row.content)) for row in rows]
-    answered = current == turn and said and said[-1].role == "assistant" and said[-1].text.strip()
-    return Nameless(owner_id, title, model, [said[0], said[-1]] if answered else [], label)
+    answered = chat.turn == turn and said and said[-1].role == "assistant" and said[-1].text.strip()
+    return replace(chat, conversation=[said[0], said[-1]] if answered else [], label=label)
 
 
-async def read_for_proposal(engine: AsyncEngine, chat_id: UUID, model: UUID | None) -> Nameless | None:
+async def read_for_proposal(engine: AsyncEngine, chat_id: UUID) -> Nameless | None:
     """The first message of the user and the last three turns, out of the 50 messages at either end."""
     among = select(messages.c.id).where(messages.c.chat_id == chat_id, *PUBLIC)
     first = among.order_by(messages.c.id).limit(_PROPOSED_FROM)
@@ -152,18 +135,17 @@ async def read_for_proposal(engine: AsyncEngine, chat_id: UUID, model: UUID | No
         .order_by(messages.c.id)
     )
     async with reading(engine) as conn:
-        found = await read_title_model(conn, chat_id, model)
-        if found is None:
+        chat = await _read_chat(conn, chat_id)
+        if chat is None:
             return None
         rows = (await conn.execute(query)).all()
-    owner_id, title, turn, chosen = found
     opening = next((n for n, row in enumerate(rows) if row.role == "user" and _text(row.content).strip()), -1)
     told = [
         Said(row.role, _text(row.content))
         for n, row in enumerate(rows)
-        if n == opening or row.turn > turn - 3
+        if n == opening or row.turn > chat.turn - 3
     ]
-    return Nameless(owner_id, title, chosen, [said for said in told if said.text.strip()])
+    return replace(chat, conversation=[said for said in told if said.text.strip()])
 
 
 async def keep_title(

@@ -22,7 +22,7 @@ from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import Bundle, NewMessage, results_for, synthetic_result
 from models.store.reading import reading, transaction
-from models.store.tables import chats, compaction_thresholds, model_configs, steps
+from models.store.tables import chats, steps
 from models.stream import Episode
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome
 
@@ -34,22 +34,9 @@ _CALL_NOT_RUN = (
 
 
 @dataclass(frozen=True, slots=True)
-class ChatModel:
-    """The model a chat uses, and where to find it."""
-
-    config_id: UUID
-    provider: str
-    model: str
-    context_limit: int
-    max_output_tokens: int
-    thinking_budget_tokens: int | None
-    compaction_threshold: int
-
-
-@dataclass(frozen=True, slots=True)
 class Begun:
-    """An attempt may run: its episode on the stream, its snapshot version, whom it is for, and what the
-    chat says about its tools.
+    """An attempt may run: its episode on the stream, its snapshot version, whom it is for, which model the
+    chat names, and what the chat says about its tools.
 
     `turn_started_at`: when the user's message entered history. `after_failure`: the attempt before this one
     ended with a failure of the provider, and was not lost.
@@ -58,7 +45,8 @@ class Begun:
     episode: Episode
     snapshot_version: int
     owner_id: UUID
-    model: ChatModel
+    organization_id: UUID
+    model_config_id: UUID
     turn_started_at: datetime
     after_failure: bool
     tools: ChatTools
@@ -97,23 +85,10 @@ class RetryLater:
 _HAD_RETRY = chats.c.retry_state.is_not(None)
 _NEW_VERSION = chats.c.snapshot_version + 1
 
-COMPACTION_THRESHOLD = func.coalesce(
-    select(compaction_thresholds.c.threshold_percent)
-    .where(
-        compaction_thresholds.c.user_id == chats.c.owner_id,
-        compaction_thresholds.c.model_config_id == model_configs.c.id,
-    )
-    .correlate(chats, model_configs)
-    .scalar_subquery(),
-    model_configs.c.compression_threshold,
-)
-"""Percent at which a chat of this owner on this model is compacted. For `chats` joined to `model_configs`."""
-
 _BEGIN = (
     update(chats)
     .where(
         chats.c.id == bindparam("chat"),
-        model_configs.c.id == chats.c.last_model_config_id,
         chats.c.status == ChatStatus.RUNNING,
         chats.c.turn == bindparam("at_turn"),
         chats.c.step == bindparam("after_step"),
@@ -132,16 +107,11 @@ _BEGIN = (
         chats.c.generation_attempt,
         chats.c.snapshot_version,
         chats.c.owner_id,
+        chats.c.organization_id,
+        chats.c.last_model_config_id,
         chats.c.turn_started_at,
         (chats.c.retry_state_version == chats.c.snapshot_version).label("after_failure"),
         chats.c.tools,
-        model_configs.c.id,
-        model_configs.c.provider,
-        model_configs.c.model,
-        model_configs.c.context_limit,
-        model_configs.c.max_output_tokens,
-        model_configs.c.thinking_budget_tokens,
-        COMPACTION_THRESHOLD,
     )
 )
 
@@ -154,15 +124,15 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
         )
         row = result.one_or_none()
         if row is not None:
-            history_version, attempt, version, owner_id, started_at, after_failure, tools, *model = row
             return Begun(
-                Episode(history_version, attempt),
-                version,
-                owner_id,
-                ChatModel(*model),
-                started_at,
-                after_failure,
-                ChatTools.model_validate(tools or {}),
+                Episode(row.history_version, row.generation_attempt),
+                row.snapshot_version,
+                row.owner_id,
+                row.organization_id,
+                row.last_model_config_id,
+                row.turn_started_at,
+                row.after_failure,
+                ChatTools.model_validate(row.tools or {}),
             )
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)

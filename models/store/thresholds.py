@@ -38,6 +38,7 @@ async def is_enabled(engine: AsyncEngine, caller: Caller, model_config_id: UUID)
             select(model_configs.c.enabled).where(
                 model_configs.c.organization_id == any_(literal(caller.organization_ids, ARRAY(Uuid))),
                 model_configs.c.id == model_config_id,
+                model_configs.c.deleted.is_(False),
             )
         )
 

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.chat_state import ChatStatus
 from models.chat_tools import ChatTools
+from models.store.configuration import PROVIDER_LABEL
 from models.store.reading import reading, transaction
-from models.store.tables import chats, messages, model_configs, tool_results
+from models.store.tables import ai_providers, chats, messages, model_configs, tool_results
 from models.stream import Episode
 from models.turns import ToolRun
 
@@ -62,7 +63,7 @@ _READ_CALL = (
         messages.c.content,
         tool_results.c.status,
         tool_results.c.input_hash,
-        model_configs.c.provider,
+        PROVIDER_LABEL.label("provider"),
         model_configs.c.model,
         model_configs.c.context_limit,
         chats.c.tools,
@@ -79,6 +80,7 @@ _READ_CALL = (
         ),
     )
     .join(model_configs, model_configs.c.id == messages.c.model_config_id)
+    .join(ai_providers, ai_providers.c.id == model_configs.c.ai_provider_id)
     .outerjoin(tool_results, and_(_ENTRY, tool_results.c.tool_call_id == bindparam("call")))
     .where(
         chats.c.id == bindparam("chat"),

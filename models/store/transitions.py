@@ -11,6 +11,7 @@ from models.chat_state import ChatState, ChatStatus
 from models.store.actions import answers_fit, place_answers
 from models.store.boundaries import cleared_rows, has_answer, has_content
 from models.store.bundle import Bundle, DraftLostError
+from models.store.edits import staged_changes
 from models.store.file_links import link_files, named_files
 from models.store.reading import transaction
 from models.store.tables import drafts
@@ -101,6 +102,7 @@ async def _apply(bundle: Bundle, write: Write, command_id: str) -> Receipt:
     if write.finishes_turn:
         bundle.notify_finished()
     bundle.set(status=write.status, archived=write.archived, last_command_id=command_id)
+    await _apply_along_with_archiving(bundle, write, command_id)
     if write.action_seconds is not None:
         now: datetime = (await bundle.conn.execute(select(func.now()))).scalar_one()
         bundle.set(requires_action_deadline_at=now + timedelta(seconds=write.action_seconds))
@@ -115,6 +117,11 @@ async def _apply(bundle: Bundle, write: Write, command_id: str) -> Receipt:
     if write.draft is not None:
         await _deliver(bundle.conn, write.draft, receipt)
     return receipt
+
+
+async def _apply_along_with_archiving(bundle: Bundle, write: Write, command_id: str) -> None:
+    if write.archived != bundle.row["archived"]:
+        bundle.set(pin_order=0, **await staged_changes(bundle.conn, bundle.chat_id, command_id))
 
 
 def _apply_to_context(bundle: Bundle, write: Write) -> None:

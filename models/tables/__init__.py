@@ -12,8 +12,18 @@ from models.tables.accounts import (
     UserIdentity,
 )
 from models.tables.audit import AuditRecord
-from models.tables.catalog import CompactionThreshold, ModelConfig
-from models.tables.chats import Chat, Draft, Message, QueuedMessage, Step, ToolResult
+from models.tables.catalog import (
+    AiProvider,
+    AiProviderKey,
+    CompactionThreshold,
+    DeploymentSetting,
+    MemberModelOverride,
+    ModelConfig,
+    ModelOverride,
+    UserAiProviderKey,
+    UserPrompt,
+)
+from models.tables.chats import Chat, Draft, Message, QueuedMessage, StagedEdit, Step, ToolResult
 from models.tables.files import Blob, File, SigningKey
 from models.tables.inbox import InboxNotification
 from models.tables.sharing import ChatGroupReader, ChatUserReader
@@ -21,6 +31,8 @@ from models.tables.sharing import ChatGroupReader, ChatUserReader
 metadata = SQLModel.metadata
 
 __all__ = [
+    "AiProvider",
+    "AiProviderKey",
     "ApiToken",
     "AuditRecord",
     "Blob",
@@ -28,20 +40,26 @@ __all__ = [
     "ChatGroupReader",
     "ChatUserReader",
     "CompactionThreshold",
+    "DeploymentSetting",
     "Draft",
     "File",
-    "InboxNotification",
     "Group",
     "GroupMember",
+    "InboxNotification",
+    "MemberModelOverride",
     "Membership",
     "Message",
     "ModelConfig",
+    "ModelOverride",
     "Organization",
     "QueuedMessage",
     "SigningKey",
+    "StagedEdit",
     "Step",
     "ToolResult",
     "User",
+    "UserAiProviderKey",
+    "UserPrompt",
     "UserIdentity",
     "metadata",
 ]

@@ -4,7 +4,7 @@
 # pyright: reportAssignmentType=false
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from models.tables.columns import indexed_json, moment, serial_key, uuid_key, verbatim_json
+from models.tables.searching import SEARCHED, WORDS, index_words_of
 
 
 def _counter(start: int = 0) -> Column[int]:
@@ -125,6 +126,19 @@ class Chat(SQLModel, table=True):
     tools: dict[str, Any] | None = Field(default=None, sa_column=verbatim_json(nullable=True))
 
 
+class StagedEdit(SQLModel, table=True):
+    """A change of a chat's title or labels that the command of this id is to make, along with its own."""
+
+    __tablename__ = "staged_edits"
+    __table_args__ = (Index("staged_edits_by_chat", "chat_id"),)
+
+    command_id: str = Field(sa_column=Column(Text, primary_key=True))
+    chat_id: UUID = Field(sa_column=_chat_key())
+    title: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    labels: dict[str, str] | None = Field(default=None, sa_column=indexed_json(nullable=True))
+    created_at: datetime = Field(sa_column=moment())
+
+
 class Message(SQLModel, table=True):
     """History. `content` is a list of parts (`models.parts`); usage is on assistant rows only.
     `cost_micros` is what the request cost, in millionths of a dollar; NULL where no price is known.
@@ -153,6 +167,14 @@ class Message(SQLModel, table=True):
             "id",
             postgresql_where=text("compressed AND visibility = 'model'"),
         ),
+        # a short pending list, so that no commit has to file away a long one
+        Index(
+            "messages_by_words",
+            text(WORDS),
+            postgresql_using="gin",
+            postgresql_with={"gin_pending_list_limit": 512},
+            postgresql_where=text(SEARCHED),
+        ),
     )
 
     id: int = Field(sa_column=serial_key())
@@ -173,6 +195,9 @@ class Message(SQLModel, table=True):
     runtime_ms: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     provider_response_id: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     created_at: datetime = Field(sa_column=moment())
+
+
+index_words_of(cast(Any, Message).__table__)
 
 
 class QueuedMessage(SQLModel, table=True):

@@ -12,7 +12,7 @@ from activities.listening import Patience
 from activities.live import LiveView
 from activities.model_call import ModelCalls
 from activities.providers.demo import DemoModel
-from activities.providers.protocol import ModelProvider
+from activities.providers.directory import ProviderDirectory
 from activities.stops import StopListener
 from activities.tools.builtin import builtin_tools
 from activities.tools.registry import ToolRegistry
@@ -29,7 +29,7 @@ class Bench:
     chat: ChatRows
     redis: Redis
     model: DemoModel
-    provider: ModelProvider
+    directory: ProviderDirectory
     tools: ToolRegistry = field(default_factory=lambda: ToolRegistry(builtin_tools()))
 
     def __post_init__(self) -> None:
@@ -51,13 +51,14 @@ class Bench:
         first_part_seconds: float = 20,
         silence_seconds: float = 20,
         limits: RetryLimits | None = None,
+        directory: ProviderDirectory | None = None,
     ) -> ModelCalls:
         return ModelCalls(
             self.chat.engine,
             self.live,
             StopListener(self.redis),
             self.tools,
-            {"demo": self.provider},
+            directory or self.directory,
             self.attachments,
             Patience(first_part_seconds, silence_seconds),
             limits or RetryLimits(),

@@ -5,10 +5,15 @@ from collections.abc import AsyncGenerator
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.providers.anthropic import AnthropicProvider
 from activities.providers.demo import DemoModel
+from activities.providers.directory import ProviderDirectory
+from activities.providers.pool import ClientPool
+from activities.providers.registry import FACTORIES
 from cli.stack import Stack
+from runtime.configuration import Configuration
+from runtime.configuration.keys import open_keys
 from runtime.redis import open_redis
+from runtime.settings import Settings
 from tests.activities.bench import Bench
 from tests.models.store.rows import new_chat
 
@@ -24,7 +29,9 @@ async def bench(engine: AsyncEngine, stack: Stack, one_demo_model: DemoModel) ->
     """One chat, and the means to run its activities."""
     one_demo_model.clear()
     redis = open_redis(stack.redis_url)
-    provider = AnthropicProvider(api_key="demo", base_url=one_demo_model.base_url, label="demo")
-    yield Bench(await new_chat(engine, context_limit=100_000), redis, one_demo_model, provider)
-    await provider.aclose()
+    clients = ClientPool(FACTORIES)
+    keys = open_keys(Settings(demo_model_url=one_demo_model.base_url))
+    directory = ProviderDirectory(Configuration(engine, redis, redis), keys, clients)
+    yield Bench(await new_chat(engine, context_limit=100_000), redis, one_demo_model, directory)
+    await clients.aclose()
     await redis.aclose()

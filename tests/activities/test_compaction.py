@@ -30,7 +30,7 @@ def compactions(bench: Bench, *, timeout_seconds: float = 20) -> Compactions:
         bench.live,
         StopListener(bench.redis),
         bench.tools,
-        {"demo": bench.provider},
+        bench.directory,
         bench.attachments,
         Patience(20, 20),
         timeout_seconds,

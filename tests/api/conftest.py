@@ -40,6 +40,7 @@ def settings(stack: Stack, database_url: str) -> Settings:
         database_url=database_url,
         redis_url=stack.redis_url,
         task_queue="nobody",
+        demo_model_url="http://127.0.0.1:1",
         command_timeout_seconds=0.3,
         poll_interval_seconds=0.2,
         sweep_interval_seconds=3600,

@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app, end_streams
 from models.permissions import Role, Scope, SiteRole
+from models.providers import Preset
 from models.store.accounts import Caller, find_caller
-from models.store.catalog import OfferedModel, ensure_models, find_usable
+from models.store.configuration import read_default_model
+from models.store.presets import OfferedModel, ensure_models
 from models.store.tables import organizations
 from models.store.tokens import NewToken, create_token
 from models.store.users import NewUser, create_user
@@ -73,10 +75,10 @@ async def make_organization(engine: AsyncEngine) -> tuple[UUID, UUID]:
     organization = uuid4()
     async with engine.begin() as conn:
         await conn.execute(insert(organizations).values(id=organization, name=str(organization)))
-    await ensure_models(engine, organization, [OfferedModel("demo", "perdure-demo", "Demo", 1000)])
-    model = await find_usable(engine, organization, None)
+    await ensure_models(engine, organization, [OfferedModel(Preset.DEMO, "perdure-demo", "Demo", 1000)])
+    model = await read_default_model(engine, organization)
     assert model is not None
-    return organization, model
+    return organization, model.id
 
 
 async def make_token(

@@ -182,7 +182,6 @@ async def test_list_filters(door: Door):
         {"q": "title:"},
         {"q": 'title:"open'},
         {"q": "archived:maybe"},
-        {"q": "pr:5"},
         {"q": "title:a\0b"},
         {"label": "a"},
         {"label": ":b"},
@@ -226,7 +225,7 @@ async def test_labels_are_replaced_and_touch_the_chat(door: Door):
         ({"labels": {"": ""}}, "labels"),
         ({"archived": False}, "archived"),
         ({"archived": "perhaps"}, "archived"),
-        ({"pin_order": 1}, "pin_order"),
+        ({"pin_order": -1}, "pin_order"),
         ({"plan_mode": "plan"}, "plan_mode"),
     ],
 )

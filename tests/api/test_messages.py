@@ -8,9 +8,13 @@ from sqlalchemy import insert, select, update
 
 from api.messages.schemas import MessagePage, SentMessage
 from models.chat_state import StateName
+from models.store import catalog
 from models.store import chats as chat_store
 from models.store import drafts as draft_store
-from models.store.tables import chats, drafts, messages, model_configs, queued_messages
+from models.store.catalog import NewModel
+from models.store.configuration import read_model
+from models.store.tables import chats, drafts, messages, queued_messages
+from runtime.configuration import ChangeKind, Configuration
 from tests.api.conftest import Door
 from tests.api.sending import place, send
 from tests.api.served import Body, text
@@ -203,30 +207,21 @@ async def test_an_archived_chat_takes_no_messages(door: Door):
 
 async def test_without_a_usable_last_model_the_default_is_stored(door: Door):
     chat = await door.create()
-    replacement = uuid4()
-    async with door.engine.begin() as conn:
-        await conn.execute(
-            update(model_configs)
-            .where(model_configs.c.id == door.model)
-            .values(enabled=False, is_default=False)
-        )
-        await conn.execute(
-            insert(model_configs).values(
-                id=replacement,
-                organization_id=door.organization,
-                provider="demo",
-                model="another",
-                display_name="d",
-                context_limit=1,
-                is_default=True,
-            )
-        )
+    before = await read_model(door.engine, door.model)
+    assert before is not None
+    new = NewModel(before.provider_id, "another", "d", 1, is_default=True)
+    replacement = await catalog.create_model(door.engine, door.organization, new, door.owner.caller.user_id)
+    await catalog.change_model(
+        door.engine, door.organization, door.model, {"enabled": False}, door.owner.caller.user_id
+    )
+    configuration: Configuration = door.served.app.state.services.configuration
+    await configuration.changed(ChangeKind.MODEL, replacement.id)
     await send(door, chat, model_config_id=str(UUID(int=0)))
     async with door.engine.connect() as conn:
         chosen = await conn.scalar(
             select(drafts.c.model_config_id).where(drafts.c.chat_id == UUID(chat["id"]))
         )
-    assert chosen == replacement
+    assert chosen == replacement.id
 
 
 async def test_the_state_given_to_workflows_is_the_row(door: Door):

@@ -30,6 +30,7 @@ _DECISION = {"approvals": [{"tool_call_id": "none", "decision": "deny"}]}
 
 ROUTES: list[tuple[ChatAction, str, str, Body | None]] = [
     (ChatAction.READ, "GET", "", None),
+    (ChatAction.READ, "GET", "/cost", None),
     (ChatAction.READ, "GET", "/messages", None),
     (ChatAction.READ, "GET", "/stream", None),
     (ChatAction.READ, "GET", "/acl", None),

@@ -197,6 +197,8 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         "interruptChat": "/api/v2/chats/{chat}/interrupt",
         "compactChat": "/api/v2/chats/{chat}/compact",
         "clearChat": "/api/v2/chats/{chat}/clear",
+        "getChatCost": "/api/v2/chats/{chat}/cost",
+        "listChatsByWorkspace": "/api/v2/chats/by-workspace",
         "listMessages": "/api/v2/chats/{chat}/messages",
         "sendMessage": "/api/v2/chats/{chat}/messages",
         "submitToolResults": "/api/v2/chats/{chat}/tool-results",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("activities", "api", "benchmarks", "cli", "models", "runtime", "workflows", "workspace")
+ROOMS = ("activities", "api", "benchmarks", "cli", "models", "perdure", "runtime", "workflows", "workspace")
 CEILING_LINES = 500
 DUMPING_GROUNDS = {"util", "utils", "helper", "helpers", "common", "misc", "shared", "stuff"}
 SQL_BUILDERS = {"select", "insert", "update", "delete", "text"}

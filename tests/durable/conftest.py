@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from uuid import uuid4
 
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from temporalio.client import Client
@@ -11,6 +12,7 @@ from temporalio.client import Client
 from activities.providers.demo import DemoModel
 from cli.stack import Stack
 from runtime.database import driver_url
+from runtime.redis import open_redis
 from tests.durable.caller import Caller
 from tests.durable.histories import connect
 from tests.durable.processes import SHORT_RUNS, ToolWorker, another_api, whole_perdure
@@ -37,6 +39,13 @@ async def rows(perdure: Stack) -> AsyncGenerator[Rows]:
     engine = create_async_engine(driver_url(perdure.database_url), poolclass=NullPool)
     yield Rows(engine)
     await engine.dispose()
+
+
+@pytest.fixture
+async def redis(perdure: Stack) -> AsyncGenerator[Redis]:
+    client = open_redis(perdure.redis_url)
+    yield client
+    await client.aclose()
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """kill -9 of the worker at every point of a turn: nothing accepted is lost, nothing comes twice."""
 
+from redis.asyncio import Redis
 from sqlalchemy import text
 
 from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
+from runtime.configuration.changes import Change, ChangeKind, tell
 from tests.durable.caller import Caller
 from tests.durable.rows import Rows
 
@@ -24,7 +26,7 @@ async def test_killed_before_it_took_the_step(perdure: Stack, caller: Caller):
 
 
 async def test_killed_between_taking_the_step_and_calling_the_model(
-    perdure: Stack, caller: Caller, rows: Rows, model: DemoModel
+    perdure: Stack, caller: Caller, rows: Rows, model: DemoModel, redis: Redis
 ):
     first = script_block({"text": "held", "hold": {"name": "gate", "after_pieces": 0}})
     second = script_block({"text": WORDS, "pieces": 10}) + " second"
@@ -34,8 +36,9 @@ async def test_killed_between_taking_the_step_and_calling_the_model(
     await caller.send(chat, second)
     calls = len(model.requests)
     async with rows.engine.begin() as lock:
-        # a step's first statement reads its model's row and waits here, so the worker dies before the call
+        # a worker that was told of changes reads its model's row and waits here, so it dies before the call
         await lock.execute(text("LOCK TABLE model_configs IN ACCESS EXCLUSIVE MODE"))
+        await tell(redis, Change(kind=ChangeKind.MODEL))
         model.release("gate")
         await rows.until(WAITING_FOR_A_LOCK)
         await perdure.kill("worker")

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from cli.client import Client, Server
 from cli.stack import Stack, StackOptions
 from cli.stack.ports import DEFAULTS
+from perdure.client import Perdure as Client
 
 _FOREIGN = ("PERDURE_", "ANTHROPIC_", "OPENAI_")
 
@@ -94,5 +94,5 @@ def perdure(whole_stack: Stack) -> Perdure:
 @pytest.fixture
 async def client(whole_stack: Stack) -> AsyncGenerator[Client]:
     assert whole_stack.token
-    async with Client(Server(url=whole_stack.api_url, token=whole_stack.token)) as connected:
+    async with Client(whole_stack.api_url, whole_stack.token) as connected:
         yield connected

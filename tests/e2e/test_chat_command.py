@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 
 from activities.providers.demo import script_block
-from cli.client import Client
 from cli.stack import Stack
+from perdure.client import Perdure as Client
 
 from .conftest import Ended, Perdure
 
@@ -106,20 +106,22 @@ async def test_json_is_every_event_once_and_nothing_else(perdure: Perdure) -> No
 
 async def test_chats_are_listed_newest_first(perdure: Perdure, client: Client) -> None:
     ids = [(await perdure("chat", script_block({"text": "ok"}))).chat_id for _ in range(2)]
-    await client.patch(ids[1], title="Newer")
+    await client.chats.open(ids[1]).patch(title="Newer")
     listed = await perdure("chats", "--limit", "2")
     heading, newest, older = listed.out.splitlines()
     assert heading.split() == ["ID", "STATUS", "UPDATED", "TITLE"]
     assert newest.startswith(ids[1])
     assert newest.endswith("Newer")
     assert older.startswith(ids[0])
-    await client.patch(ids[0], archived=True)
+    await client.chats.open(ids[0]).patch(archived=True)
     archived = json.loads((await perdure("chats", "--archived", "--json")).out)
     assert ids[0] in [chat["id"] for chat in archived]
 
 
 async def test_ctrl_c_stops_the_turn_and_keeps_what_was_said(perdure: Perdure, client: Client) -> None:
-    async with perdure.started("chat", "--json", SLOWLY) as process:
+    hold = {"name": "until Ctrl-C", "after_pieces": 20}
+    endless = script_block({"text": LONG, "every_seconds": 0.02, "hold": hold})
+    async with perdure.started("chat", "--json", endless) as process:
         events = await parts(process, 5)
         process.send_signal(signal.SIGINT)
         out, err = await process.communicate()
@@ -131,11 +133,11 @@ async def test_ctrl_c_stops_the_turn_and_keeps_what_was_said(perdure: Perdure, c
         for event in (*events, *ended.events)
         if event["type"] == "message_part"
     )
-    messages, _ = await client.history(ended.chat_id)
-    kept = messages[-1].get("content", [])[0].get("text", "")
+    chat = client.chats.open(ended.chat_id)
+    kept = (await chat.history())[-1].text
     assert kept.startswith(said)
     assert 0 < len(kept) < len(LONG.strip())
-    assert (await client.chat(ended.chat_id))["status"] == "waiting"
+    assert (await chat.info()).status == "waiting"
 
 
 async def test_a_second_ctrl_c_leaves_and_the_turn_goes_on(

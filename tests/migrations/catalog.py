@@ -19,6 +19,8 @@ SELECT conrelid::regclass || ' ' || conname || ': ' || pg_get_constraintdef(oid)
   FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
 UNION ALL
 SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL
+SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 """
 
 
@@ -34,7 +36,7 @@ async def empty_database(server_url: str) -> AsyncGenerator[str]:
 
 
 async def definitions(database_url: str) -> set[str]:
-    """Columns, constraints and indexes, each as a line of text; without Alembic's own table."""
+    """Columns, constraints, indexes and functions, each as a text; without Alembic's own table."""
     return {line for line in await _lines(driver_url(database_url), _DEFINITIONS) if "alembic" not in line}
 
 

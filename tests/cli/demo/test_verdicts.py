@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from cli.demo.records import Records, Row, StepRow
 from cli.demo.verdicts import Got, agreement, interruption, survival
 from cli.demo.watching import PartSeen, Watch
 from cli.terminal.printer import Printer
+from perdure.client import ChatInfo, Message
 
 
 def row(number: int, role: str, step: int, text: str = "", turn: int = 1) -> Row:
@@ -31,8 +31,19 @@ def good() -> tuple[Watch, Got, Records]:
     watch.answers = {2: "look", 4: words.SURVIVING}
     watch.voided = [words.SURVIVING[:50]]
     watch.parts = [PartSeen(1.0, (3, 1)), PartSeen(2.0, (3, 2))]
-    chat: Any = {"status": "waiting"}
-    messages: Any = [{"id": r.id, "role": r.role, "content": r.content} for r in rows]
+    when = "2026-01-01T00:00:00Z"
+    chat = ChatInfo.model_validate(
+        {
+            **dict.fromkeys(("id", "organization_id", "owner_id", "title"), "c"),
+            **{"status": "waiting", "archived": False, "created_at": when, "updated_at": when},
+        }
+    )
+    messages = [
+        Message.model_validate(
+            {"id": r.id, "chat_id": "c", "created_at": when, "role": r.role, "content": r.content}
+        )
+        for r in rows
+    ]
     steps = [StepRow(1, 1, "committed"), StepRow(1, 2, "committed")]
     return watch, Got(chat, messages), Records("waiting", rows, steps, 1)
 

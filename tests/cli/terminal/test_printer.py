@@ -7,6 +7,7 @@ import pytest
 from cli.terminal.listing import table
 from cli.terminal.printer import Printer, brief, has_colours
 from cli.terminal.shown import Asked, Called, Failed, Noted, Returned, Said, Shown, Thought, Void
+from perdure.client import ChatInfo
 
 
 class Terminal(io.StringIO):
@@ -87,14 +88,18 @@ def test_long_results_are_cut_and_in_one_line() -> None:
 def test_chats_are_a_table_as_wide_as_the_terminal() -> None:
     lines = table(
         [
-            {
-                "id": "0" * 36,
-                "title": "What\ntime is it?",
-                "status": "waiting",
-                "archived": True,
-                "created_at": "2026-01-02T03:04:05Z",
-                "updated_at": "2026-01-02T03:04:05.123456+00:00",
-            }
+            ChatInfo.model_validate(
+                {
+                    "id": "0" * 36,
+                    "organization_id": "o",
+                    "owner_id": "u",
+                    "title": "What\ntime is it?",
+                    "status": "waiting",
+                    "archived": True,
+                    "created_at": "2026-01-02T03:04:05Z",
+                    "updated_at": "2026-01-02T03:04:05.123456+00:00",
+                }
+            )
         ],
         width=80,
     )

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cli.client.novelty import Novelty
-from cli.client.shapes import Event
 from cli.terminal.shown import Asked, Called, Failed, Noted, Returned, Said, Shown, Thought, Void
 from cli.terminal.turn import AFTER_FAILURE, CORRECTED, STOPPED, WORKER_LOST, TurnView
+from perdure.client.events import WireEvent as Event
+from perdure.client.events import parse_event
+from perdure.client.novelty import Novelty
 
-RESET: Event = {"type": "preview_reset"}
+WHEN = "2026-01-01T00:00:00Z"
+RESET = parse_event({"type": "preview_reset"})
 
 
 def text(words: str) -> dict[str, Any]:
@@ -30,8 +32,7 @@ RESULT: dict[str, Any] = {"type": "tool-result", "tool_call_id": "t1", "tool_nam
 
 
 def event(kind: str, **payload: Any) -> Event:
-    made: Any = {"type": kind, **payload}
-    return made
+    return parse_event({"type": kind, **payload})
 
 
 def parts(*contents: dict[str, Any], history: int = 1, attempt: int = 1, first: int = 1) -> list[Event]:
@@ -51,7 +52,8 @@ def parts(*contents: dict[str, Any], history: int = 1, attempt: int = 1, first: 
 
 
 def message(number: int, role: str, *content: dict[str, Any]) -> Event:
-    return event("message", message={"id": number, "role": role, "content": list(content)})
+    row = {"id": number, "chat_id": "c", "role": role, "created_at": WHEN, "content": list(content)}
+    return event("message", message=row)
 
 
 def status(value: str) -> Event:

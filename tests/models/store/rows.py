@@ -9,14 +9,16 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.chat_state import StateName, ToolCallRef
+from models.providers import Preset
 from models.store.bundle import read_state
+from models.store.configuration import read_default_model
+from models.store.presets import OfferedModel, ensure_models
 from models.store.tables import (
     chats,
     drafts,
     files,
     memberships,
     messages,
-    model_configs,
     organizations,
     queued_messages,
     users,
@@ -48,24 +50,17 @@ THEIRS = ToolCallRef(id="call_1", name="their_tool", client=True)
 
 async def new_chat(engine: AsyncEngine, *, context_limit: int = 1000) -> "ChatRows":
     """A chat of its own owner and organization, not written yet."""
-    organization, owner, model = uuid4(), uuid4(), uuid4()
+    organization, owner = uuid4(), uuid4()
     async with engine.begin() as conn:
         await conn.execute(insert(organizations).values(id=organization, name=str(organization)))
         await conn.execute(insert(users).values(id=owner, username=str(owner)))
         await conn.execute(
             insert(memberships).values(user_id=owner, organization_id=organization, role="member")
         )
-        await conn.execute(
-            insert(model_configs).values(
-                id=model,
-                organization_id=organization,
-                provider="demo",
-                model="perdure-demo",
-                display_name="d",
-                context_limit=context_limit,
-            )
-        )
-    return ChatRows(engine, organization, owner, model)
+    await ensure_models(engine, organization, [OfferedModel(Preset.DEMO, "perdure-demo", "d", context_limit)])
+    model = await read_default_model(engine, organization)
+    assert model is not None
+    return ChatRows(engine, organization, owner, model.id)
 
 
 @dataclass

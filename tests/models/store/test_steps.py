@@ -1,6 +1,7 @@
 """A step begins, ends, and ends again: what each leaves in the rows, and that it happens once."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from models.store.tables import messages
 from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome, ToolRun
 from tests.models.store.rows import ROWS, ChatRows
 from workflows.chat.events import Transition
-from workflows.chat.machine import MATRIX
+from workflows.chat.machine import MATRIX, Action, next_action
 
 CALL = ToolCallRef(id="toolu_1", name="current_time")
 LIMITS = RetryLimits()
@@ -53,7 +54,7 @@ async def test_an_attempt_is_counted_and_names_its_episode(chat: ChatRows):
     assert isinstance(second, Begun)
     assert second.episode.newer_than(first.episode)
     assert (first.episode.history_version, first.episode.generation_attempt) == (9, 3)
-    assert (first.model.provider, first.owner_id) == ("demo", chat.owner)
+    assert (first.model_config_id, first.owner_id) == (chat.model, chat.owner)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,22 @@ async def test_an_answer_with_calls_keeps_the_turn_running(chat: ChatRows):
     outcome = await steps.commit_step(chat.engine, call, answer(chat, CALL))
     assert (outcome.state.name, outcome.state.open_calls) == (StateName.R0, (CALL,))
     assert outcome.state.step == 2
+
+
+@pytest.mark.parametrize("due", [False, True])
+async def test_a_pause_of_the_model_goes_on_with_the_next_step(chat: ChatRows, due: bool):
+    call = await begun(chat)
+    paused = replace(answer(chat), goes_on=True, compaction_due=due)
+    outcome = await steps.commit_step(chat.engine, call, paused)
+    assert (outcome.end, outcome.state.step) == (StepEnd.COMMITTED, 2)
+    assert next_action(outcome.state) is Action.CALL_MODEL
+    assert await steps.commit_step(chat.engine, call, paused) == outcome
+
+
+async def test_a_pause_that_the_user_interrupts_is_over(chat: ChatRows):
+    call = await begun(chat, StateName.I0)
+    outcome = await steps.commit_step(chat.engine, call, replace(answer(chat), goes_on=True))
+    assert (outcome.end, outcome.state.status) == (StepEnd.INTERRUPTED, ChatStatus.WAITING)
 
 
 async def test_an_empty_answer_ends_the_turn_without_a_row(chat: ChatRows):

@@ -1,14 +1,23 @@
 """Whole requests, as they go over the wire."""
 
 import copy
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from activities.providers.anthropic.request import wire_request
+from activities.providers.anthropic.request import Dialect, wire_request
 from activities.providers.protocol import ModelRequest, PromptMessage, ToolSpec
 
 MARK = {"type": "ephemeral"}
+OLDER = "claude-sonnet-4-5"
+"""A model that thinks within a budget."""
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def sent(request: ModelRequest, dialect: Dialect = Dialect("anthropic")) -> dict[str, Any]:
+    """The body of the call."""
+    return wire_request(request, dialect, NOON).body
 
 
 def request(*messages: PromptMessage, **changes: Any) -> ModelRequest:
@@ -61,7 +70,7 @@ def test_a_whole_request() -> None:
         "content": "x = 1\ny = 2",
     }
     said = {"type": "text", "text": "Looking."}
-    body = wire_request(
+    body = sent(
         request(
             PromptMessage("user", [{"type": "text", "text": "What is this?"}, snippet]),
             PromptMessage(
@@ -76,8 +85,7 @@ def test_a_whole_request() -> None:
                 ToolSpec("look", "Look.", {"type": "object", "properties": {"q": {}}, "required": ["q"]}),
                 ToolSpec("wait", "Wait.", {"type": "object", "properties": {}, "required": []}),
             ],
-        ),
-        "anthropic",
+        )
     )
     assert body == {
         "model": "claude-x",
@@ -145,44 +153,42 @@ def test_nothing_of_the_caller_is_changed() -> None:
         tools=[ToolSpec("look", "", {"type": "object", "required": []})],
     )
     before = copy.deepcopy(given)
-    wire_request(given, "anthropic")
+    sent(given)
     assert given == before
 
 
 def test_blank_texts_and_messages_left_empty_are_dropped_and_neighbours_become_one() -> None:
-    body = wire_request(
-        request(user("a", " \n"), PromptMessage("assistant", [{"type": "text", "text": " "}]), user("b")),
-        "anthropic",
+    body = sent(
+        request(user("a", " \n"), PromptMessage("assistant", [{"type": "text", "text": " "}]), user("b"))
     )
     assert [message["role"] for message in body["messages"]] == ["user"]
     assert [block["text"] for block in content(body, 0)] == ["a", "b"]
 
 
 def test_results_come_first_whatever_stood_between() -> None:
-    body = wire_request(
+    body = sent(
         request(
             user("a"),
             PromptMessage("assistant", [call("1"), call("2")]),
             result("1", "x"),
             user("meanwhile"),
             result("2", "y"),
-        ),
-        "anthropic",
+        )
     )
     assert [block["type"] for block in content(body, 2)] == ["tool_result", "tool_result", "text"]
 
 
 @pytest.mark.parametrize(
-    ("args", "sent"),
+    ("args", "wanted"),
     [(None, {}), ({}, {}), ({"a": None}, {"a": None}), ("{x", {"_raw": "{x"}), ([1], {"_raw": [1]})],
 )
-def test_arguments_are_always_an_object(args: Any, sent: dict[str, Any]) -> None:
-    body = wire_request(request(PromptMessage("assistant", [call("1", args)])), "anthropic")
-    assert content(body, 0)[0]["input"] == sent
+def test_arguments_are_always_an_object(args: Any, wanted: dict[str, Any]) -> None:
+    body = sent(request(PromptMessage("assistant", [call("1", args)])))
+    assert content(body, 0)[0]["input"] == wanted
 
 
 @pytest.mark.parametrize(
-    ("value", "error", "sent"),
+    ("value", "error", "wanted"),
     [
         ("text", None, {"content": "text"}),
         ("", None, {}),
@@ -191,13 +197,13 @@ def test_arguments_are_always_an_object(args: Any, sent: dict[str, Any]) -> None
         ([1, {"a": "é"}], False, {"content": '[1,{"a":"é"}]'}),
     ],
 )
-def test_a_result_is_text(value: Any, error: bool | None, sent: dict[str, Any]) -> None:
-    body = wire_request(request(result("1", value, is_error=error)), "anthropic")
-    assert content(body, 0) == [{"type": "tool_result", "tool_use_id": "1", **sent}]
+def test_a_result_is_text(value: Any, error: bool | None, wanted: dict[str, Any]) -> None:
+    body = sent(request(result("1", value, is_error=error)))
+    assert content(body, 0) == [{"type": "tool_result", "tool_use_id": "1", **wanted}]
 
 
 @pytest.mark.parametrize(
-    ("media", "sent"),
+    ("media", "wanted"),
     [
         (
             {"media_type": "image/png", "data": "aGk=", "text": "seen"},
@@ -212,31 +218,29 @@ def test_a_result_is_text(value: Any, error: bool | None, sent: dict[str, Any]) 
         ),
         (
             {"media_type": "audio/wav", "data": "aGk=", "text": ""},
-            [{"type": "text", "text": "[a file of type audio/wav that cannot be shown]"}],
+            "[a file of type audio/wav that cannot be shown]",
         ),
     ],
 )
-def test_a_result_that_is_no_text_is_shown_or_named(media: Any, sent: list[dict[str, Any]]) -> None:
-    body = wire_request(
+def test_a_result_that_is_no_text_is_shown_or_named(media: Any, wanted: list[dict[str, Any]]) -> None:
+    body = sent(
         request(
             user("q"), PromptMessage("assistant", [call("1")]), result("1", media, is_media=True), user("a")
-        ),
-        "anthropic",
+        )
     )
-    assert content(body, 2)[0]["content"] == sent
+    assert content(body, 2)[0]["content"] == wanted
 
 
 def test_the_cache_point_of_a_message_is_never_on_thinking() -> None:
     thinking = {"type": "reasoning", "text": "Hm.", "provider_metadata": {"anthropic": {"signature": "s"}}}
     said = {"type": "text", "text": "so"}
-    body = wire_request(
+    body = sent(
         request(
             user("a"),
             PromptMessage("assistant", [said, thinking]),
             user("b"),
             PromptMessage("assistant", [thinking]),
-        ),
-        "anthropic",
+        )
     )
     marked = [
         [block["type"] for block in message["content"] if "cache_control" in block]
@@ -247,15 +251,13 @@ def test_the_cache_point_of_a_message_is_never_on_thinking() -> None:
 
 @pytest.mark.parametrize(("output", "budget", "max_tokens"), [(8000, 2000, 8000), (2000, 2000, 4000)])
 def test_the_answer_has_room_beside_the_thinking(output: int, budget: int, max_tokens: int) -> None:
-    body = wire_request(
-        request(user("a"), max_output_tokens=output, thinking_budget_tokens=budget), "anthropic"
-    )
+    body = sent(request(user("a"), model=OLDER, max_output_tokens=output, thinking_budget_tokens=budget))
     assert body["max_tokens"] == max_tokens
     assert body["thinking"] == {"type": "enabled", "budget_tokens": budget}
 
 
 def test_a_budget_is_never_below_what_the_vendor_accepts() -> None:
-    body = wire_request(request(user("a"), thinking_budget_tokens=10), "anthropic")
+    body = sent(request(user("a"), model=OLDER, thinking_budget_tokens=10))
     assert body["thinking"]["budget_tokens"] == 1024
     assert body["max_tokens"] == 1124
 
@@ -263,7 +265,7 @@ def test_a_budget_is_never_below_what_the_vendor_accepts() -> None:
 def test_what_has_no_wire_form_is_refused() -> None:
     for message in (PromptMessage("user", [{"type": "hologram"}]), PromptMessage("oracle", [])):
         with pytest.raises(ValueError, match="no wire form"):
-            wire_request(request(message), "anthropic")
+            sent(request(message))
 
 
 @pytest.mark.parametrize(
@@ -272,5 +274,5 @@ def test_what_has_no_wire_form_is_refused() -> None:
 )
 def test_a_file_reference_names_its_lines(start: int, end: int, head: str) -> None:
     part = {"type": "file-reference", "file_name": "f", "start_line": start, "end_line": end}
-    body = wire_request(request(PromptMessage("user", [part])), "anthropic")
+    body = sent(request(PromptMessage("user", [part])))
     assert content(body, 0) == [{"type": "text", "text": head}]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from activities.providers.anthropic.stream import MessageReader
+from activities.providers.anthropic.reading import MessageReader
 from activities.providers.protocol import (
     BlockEnd,
     BlockMetadata,
@@ -13,6 +13,7 @@ from activities.providers.protocol import (
     FinishReason,
     ModelCallError,
     ModelEvent,
+    OpaqueBlock,
     ReasoningDelta,
     TextDelta,
     ToolCallDelta,
@@ -24,7 +25,7 @@ from models.failures import FailureKind
 
 
 def read(*events: dict[str, Any] | str) -> list[ModelEvent]:
-    reader = MessageReader("anthropic")
+    reader = MessageReader("anthropic", "anthropic")
     return [
         event for data in events for event in reader.read(data if isinstance(data, str) else json.dumps(data))
     ]
@@ -103,7 +104,14 @@ def test_types_that_a_newer_api_adds_pass_unharmed() -> None:
         delta(1, "citations_delta", citation={}),
         delta(1, "text_delta", text="b"),
         stop(1),
-    ) == [TextDelta(1, "a"), TextDelta(1, "b"), BlockEnd(1)]
+    ) == [
+        OpaqueBlock(0, {"anthropic": {"block": {"type": "hologram", "text": "??"}}}),
+        BlockEnd(0),
+        TextDelta(1, "a"),
+        BlockMetadata(1, {"anthropic": {"citations": [{}]}}),
+        TextDelta(1, "b"),
+        BlockEnd(1),
+    ]
 
 
 def test_the_last_usage_counts() -> None:
@@ -124,7 +132,7 @@ def test_the_last_usage_counts() -> None:
         ("tool_use", FinishReason.TOOL_CALLS),
         ("refusal", FinishReason.CONTENT_FILTER),
         ("model_context_window_exceeded", FinishReason.LENGTH),
-        ("pause_turn", FinishReason.UNKNOWN),
+        ("pause_turn", FinishReason.PAUSE),
         ("whatever", FinishReason.UNKNOWN),
         (None, FinishReason.UNKNOWN),
     ],
@@ -167,4 +175,4 @@ def test_an_error_event_ends_the_answer() -> None:
 
 def test_halves_of_surrogate_pairs_become_replacement_characters() -> None:
     events = read(start(0, "text", text=""), delta(0, "text_delta", text="a\ud83d"))
-    assert events == [TextDelta(0, "a\ufffd")]
+    assert events[-1] == TextDelta(0, "a\ufffd")

@@ -1,0 +1,29 @@
+"""A model as it is configured for one chat. Pure."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from models.model_options import CallConfig
+from models.providers import ProviderType
+
+
+@dataclass(frozen=True, slots=True)
+class ChatModel:
+    """What a call of the chat's model needs to know of it.
+
+    Attributes:
+        provider: short name of the provider, for metrics and failures.
+        provider_type: what kind of provider it is.
+        model: the vendor's name.
+        context_limit: tokens it takes, as configured.
+        compaction_threshold: of the chat's owner on this model, in percent.
+    """
+
+    config_id: UUID
+    provider_id: UUID
+    provider: str
+    provider_type: ProviderType
+    model: str
+    context_limit: int
+    compaction_threshold: int
+    config: CallConfig

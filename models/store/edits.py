@@ -1,0 +1,81 @@
+"""Changes of a chat's metadata: what never decides a transition (spec api.md 4.4).
+
+Together with archiving, which is a command to the chat's workflow, both have to happen or neither, and a
+process may die between any two statements. So such a change is staged under the id of the command before that
+is sent, and the transaction that carries out the command makes it. A command that is refused leaves a staged
+change behind that nothing will ever make; later ones clear it away.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from models.store.accounts import Caller
+from models.store.chats import ChatRecord
+from models.store.pins import place_pin
+from models.store.reading import reading, transaction
+from models.store.scoping import updatable
+from models.store.tables import chats, staged_edits
+
+_KEPT = timedelta(days=1)
+"""Far longer than a command may be under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """New values; None leaves the old one. A new title leaves `updated_at` alone, so a renamed chat keeps
+    its place in the list; new labels do not."""
+
+    title: str | None = None
+    labels: dict[str, str] | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """What to set besides `updated_at`."""
+        changes = {"title": self.title, "labels": self.labels}
+        return {name: value for name, value in changes.items() if value is not None}
+
+
+async def edit_chat(
+    engine: AsyncEngine, caller: Caller, chat: ChatRecord, edit: Edit, pin_order: int | None = None
+) -> None:
+    """Make a change, all of it or nothing. `pin_order`: see `models.store.pins.place_pin`."""
+    changes = edit.columns()
+    if edit.labels is not None:
+        changes["updated_at"] = func.now()
+    statement = update(chats).where(updatable(caller.user_id), chats.c.id == chat.id).values(**changes)
+    if pin_order is not None:
+        async with transaction(engine) as conn:
+            await place_pin(conn, chat.owner_id, chat.id, pin_order)
+            if changes:
+                await conn.execute(statement)
+    elif changes:
+        async with reading(engine) as conn:
+            await conn.execute(statement)
+
+
+async def stage_edit(engine: AsyncEngine, chat_id: UUID, edit: Edit, *, command_id: str) -> None:
+    """Have a change made along with a command that is about to be sent."""
+    refused = delete(staged_edits).where(
+        staged_edits.c.chat_id == chat_id, staged_edits.c.created_at < func.now() - _KEPT
+    )
+    async with reading(engine) as conn:
+        await conn.execute(
+            insert(staged_edits)
+            .values(command_id=command_id, chat_id=chat_id, title=edit.title, labels=edit.labels)
+            .add_cte(refused.cte("refused"))
+        )
+
+
+async def staged_changes(conn: AsyncConnection, chat_id: UUID, command_id: str) -> dict[str, Any]:
+    """The columns to set along with this command. It touches `updated_at` by itself."""
+    result = await conn.execute(
+        delete(staged_edits)
+        .where(staged_edits.c.chat_id == chat_id, staged_edits.c.command_id == command_id)
+        .returning(staged_edits.c.title, staged_edits.c.labels)
+    )
+    staged = result.one_or_none()
+    return {} if staged is None else Edit(staged.title, staged.labels).columns()
