@@ -108,21 +108,23 @@ async def test_title_and_label_come_beside_the_turn_and_are_told(namer: Caller, 
 
 
 async def test_a_slow_title_does_not_delay_the_turn(namer: Caller, model: DemoModel, rows: Rows):
-    chat = await namer.create(said(aside=titled("Late but right", hold={"name": "slow", "after_pieces": 0})))
+    chat = await namer.create(
+        said(aside=titled("Late but right", hold={"name": "naming-slow", "after_pieces": 0}))
+    )
     reader = namer.read(chat)
     await reader.rested()
     assert (await chat_row(rows, chat)).title.startswith(PROVISIONAL)
-    model.release("slow")
+    model.release("naming-slow")
     await until_titled(rows, chat, "Late but right")
 
 
 async def test_a_rename_by_hand_wins(namer: Caller, model: DemoModel, rows: Rows, temporal: Client):
-    hold = {"name": "renamed", "after_pieces": 0}
+    hold = {"name": "naming-renamed", "after_pieces": 0}
     chat = await namer.create(said(aside=titled("By the model", hold=hold)))
-    await model.reached("renamed")
+    await model.reached("naming-renamed")
     renamed = await namer.http.patch(f"{namer.url}/{chat}", json={"title": "By hand"})
     assert renamed.status_code == 204
-    model.release("renamed")
+    model.release("naming-renamed")
     await named_to_the_end(temporal, chat)
     assert (await chat_row(rows, chat)).title == "By hand"
     assert [row for row in await costs(rows, chat) if row.turn == 0], "it was paid for all the same"
@@ -163,11 +165,11 @@ async def test_a_title_is_asked_for_again_after_a_passing_failure(
 async def test_a_worker_killed_while_it_finds_a_title(
     perdure: Stack, namer: Caller, model: DemoModel, rows: Rows
 ):
-    hold = {"name": "killed", "after_pieces": 0}
+    hold = {"name": "naming-killed", "after_pieces": 0}
     chat = await namer.create(said(aside=titled("Found after all", hold=hold)))
-    await model.reached("killed")
+    await model.reached("naming-killed")
     await perdure.kill("worker")
-    model.release("killed")
+    model.release("naming-killed")
     await perdure.start("worker")
     await until_titled(rows, chat, "Found after all")
     assert len(asides(model, TITLE)) == 2
@@ -201,17 +203,17 @@ async def test_a_label_that_fails_is_not_asked_for_again(namer: Caller, model: D
 async def test_a_label_that_comes_late_does_not_land_on_a_newer_turn(
     namer: Caller, model: DemoModel, rows: Rows, temporal: Client
 ):
-    hold = {"name": "stale", "after_pieces": 0}
+    hold = {"name": "naming-stale", "after_pieces": 0}
     chat = await namer.create(said(aside=labelled("Of turn one", hold=hold)))
-    await model.reached("stale")
-    await namer.send(chat, said({"text": "two", "hold": {"name": "second", "after_pieces": 0}}))
-    await model.reached("second")
-    model.release("stale")
+    await model.reached("naming-stale")
+    await namer.send(chat, said({"text": "two", "hold": {"name": "naming-second", "after_pieces": 0}}))
+    await model.reached("naming-second")
+    model.release("naming-stale")
     await rows.until(
         "SELECT 1 FROM inbox_notifications WHERE chat_id = :chat AND content = 'Of turn one'", chat=chat
     )
     assert (await chat_row(rows, chat)).last_turn_summary is None, "a new turn has none yet"
-    model.release("second")
+    model.release("naming-second")
     await rows.until("SELECT 1 FROM chats WHERE id = :chat AND last_turn_summary <> ''", chat=chat)
     assert (await chat_row(rows, chat)).last_turn_summary != "Of turn one"
 
@@ -223,8 +225,8 @@ async def test_errors_and_interrupts_leave_no_label(namer: Caller, model: DemoMo
     await namer.send(chat, said({"fault": [{"kind": "status", "status": 400, "message": "no"}]}))
     await rows.until("SELECT 1 FROM chats WHERE id = :chat AND status = 'error'", chat=chat)
     assert (await chat_row(rows, chat)).last_turn_summary is None
-    await namer.send(chat, said({"text": "a b c d", "hold": {"name": "cut", "after_pieces": 2}}))
-    await model.reached("cut")
+    await namer.send(chat, said({"text": "a b c d", "hold": {"name": "naming-cut", "after_pieces": 2}}))
+    await model.reached("naming-cut")
     assert (await namer.interrupt(chat)).status_code == 200
     await rows.until("SELECT 1 FROM chats WHERE id = :chat AND status = 'waiting'", chat=chat)
     assert (await chat_row(rows, chat)).last_turn_summary is None
@@ -234,11 +236,11 @@ async def test_errors_and_interrupts_leave_no_label(namer: Caller, model: DemoMo
 async def test_a_worker_killed_while_it_finds_a_label(
     perdure: Stack, namer: Caller, model: DemoModel, rows: Rows
 ):
-    hold = {"name": "label-killed", "after_pieces": 0}
+    hold = {"name": "naming-label-killed", "after_pieces": 0}
     chat = await namer.create(said(aside=labelled("Found after all", hold=hold)))
-    await model.reached("label-killed")
+    await model.reached("naming-label-killed")
     await perdure.kill("worker")
-    model.release("label-killed")
+    model.release("naming-label-killed")
     await perdure.start("worker")
     await until_labelled(rows, chat, "Found after all")
     found = await rows.ask("SELECT content FROM inbox_notifications WHERE chat_id = :chat", chat=chat)
@@ -278,14 +280,16 @@ async def test_a_proposal_that_fails_says_so(caller: Caller, step: dict[str, Any
 
 
 async def test_a_client_that_leaves_ends_its_proposal(caller: Caller, model: DemoModel, temporal: Client):
-    chat = await caller.create(said(aside=titled("Too late", hold={"name": "left", "after_pieces": 0})))
+    chat = await caller.create(
+        said(aside=titled("Too late", hold={"name": "naming-left", "after_pieces": 0}))
+    )
     await caller.read(chat).rested()
     with pytest.raises(httpx2.ReadTimeout):
         await propose(caller, chat, timeout=httpx2.Timeout(5, read=1.0))
     async with asyncio.timeout(20):
         while not [one async for one in temporal.list_workflows("ExecutionStatus = 'Canceled'")]:
             await asyncio.sleep(0.1)
-    model.release("left")
+    model.release("naming-left")
 
 
 async def test_no_name_is_in_temporal(namer: Caller, rows: Rows, temporal: Client):
