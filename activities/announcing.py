@@ -16,6 +16,8 @@ def hints_of_write(commit: Commit, state: ChatState) -> tuple[Hint, ...]:
     if state.owner_id is None:
         return ()
     write, owner, chat = commit.write, state.owner_id, commit.chat_id
+    if write.reconcile:
+        return (Hint(owner, chat, HintKind.STATUS_CHANGE),)
     status, archived = status_of(write.expect)
     if write.archived != archived:
         return (Hint(owner, chat, HintKind.DELETED if write.archived else HintKind.CREATED),)
@@ -33,7 +35,8 @@ def hints_of_write(commit: Commit, state: ChatState) -> tuple[Hint, ...]:
 def _shows(write: Write, status: ChatStatus) -> bool:
     """Whether the chat list shows the write: steering messages that take their place do not."""
     moved = write.status is not status or write.turn != write.expect_turn
-    return moved or write.draft is not None or write.request_compaction or write.clear_context
+    promoted = write.raise_queued is not None
+    return moved or promoted or write.draft is not None or write.request_compaction or write.clear_context
 
 
 def hints_of_step(chat_id: UUID, state: ChatState) -> tuple[Hint, ...]:

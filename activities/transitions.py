@@ -1,6 +1,7 @@
 """The workflow's own writes, as local activities: a few milliseconds each."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -9,7 +10,9 @@ from temporalio import activity
 from activities.announcing import hints_of_step, hints_of_write
 from activities.live import LiveView
 from models.chat_state import ChatState
+from models.hints import Hint
 from models.store import bundle, steps, transitions
+from models.store.families import read_versions_below
 from models.turns import Commit, Receipt, ResultsCommit, Verdict
 
 
@@ -27,10 +30,17 @@ class Transitions:
             version = receipt.state.snapshot_version
             hints = hints_of_write(commit, receipt.state)
             if commit.write.stop_turn:
-                self.live.stop(commit.chat_id, commit.write.turn, version, hints)
+                self.live.stop(commit.chat_id, commit.write.expect_turn, version, hints)
             else:
                 self.live.wake(commit.chat_id, version, hints)
+            if commit.write.family:
+                await self._wake_family(commit.chat_id, hints)
         return receipt
+
+    async def _wake_family(self, root_id: UUID, hints: Sequence[Hint]) -> None:
+        """Tell the readers of the chats below a root, and the owner's lists, that these have followed it."""
+        for member, version in await read_versions_below(self.engine, root_id):
+            self.live.wake(member, version, [replace(hint, chat_id=member) for hint in hints])
 
     @activity.defn
     async def commit_results(self, commit: ResultsCommit) -> ChatState:

@@ -19,6 +19,7 @@ from api.body_limit import BodyLimit
 from api.chats.acl import router as acl_router
 from api.chats.router import router as chats_router
 from api.chats.segments import router as no_chats_router
+from api.control.router import router as control_router
 from api.errors import install_error_handlers
 from api.files.keeper import FileKeeper
 from api.files.links import FileLinks
@@ -35,6 +36,7 @@ from api.organizations.groups import router as groups_router
 from api.organizations.members import router as members_router
 from api.organizations.router import router as organizations_router
 from api.preferences.router import router as preferences_router
+from api.queue.router import router as queue_router
 from api.services import Services
 from api.streaming.hub import StreamHub
 from api.streaming.router import router as streams_router
@@ -99,6 +101,8 @@ def create_app(settings: Settings) -> FastAPI:
         watching_router,
         chats_router,
         messages_router,
+        queue_router,
+        control_router,
         actions_router,
         streams_router,
         acl_router,

@@ -42,6 +42,8 @@ def chat_payload(chat: ChatRecord, children: Sequence[ListedChat] = ()) -> dict[
         payload["owner_name"] = chat.owner_name
     if chat.parent_chat_id is not None:
         payload["parent_chat_id"] = chat.parent_chat_id
+    if chat.last_reasoning_effort is not None:
+        payload["last_reasoning_effort"] = chat.last_reasoning_effort
     if chat.mode is not None:
         payload["mode"] = chat.mode
     if chat.last_error is not None:

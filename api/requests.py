@@ -11,6 +11,10 @@ from starlette.responses import Response
 
 from api.errors import invalid
 from api.services import Services
+from models.effort import Effort, known_effort
+
+MAX_ID = 2**63 - 1
+"""The highest id of a message."""
 
 IdempotencyKey = Annotated[
     str | None,
@@ -33,9 +37,15 @@ def checked_key(key: str | None) -> str | None:
     return key
 
 
-def request_hash(body: BaseModel) -> str:
-    """What tells a repeated request from another one under the same key."""
+def request_hash(body: BaseModel, about: int | None = None) -> str:
+    """What tells a repeated request from another one under the same key.
+
+    Args:
+        about: The id in the path, of routes that name more than a chat.
+    """
     canonical = orjson.dumps(body.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+    if about is not None:
+        canonical += f" about {about}".encode()
     return hashlib.sha256(canonical).hexdigest()
 
 
@@ -74,6 +84,17 @@ async def choose_model(services: Services, organization_id: UUID, user_id: UUID,
             ("model_config_id", "The organization has no default model. Set one up, or name a model.")
         )
     raise invalid(("model_config_id", "Is no model that you can use."))
+
+
+def checked_effort(written: str | None) -> str | None:
+    """A reasoning effort as it was asked for; None: nothing was asked.
+
+    Raises:
+        ApiError: 400, it is not on the scale.
+    """
+    if written is not None and known_effort(written) is None:
+        raise invalid(("reasoning_effort", f"Must be one of {', '.join(Effort)}."))
+    return written
 
 
 def json_answer(content: Any, status: int = 200) -> Response:

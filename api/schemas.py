@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from api.errors import ErrorBody
 from models.failures import FailureKind
 
+EFFORT = "How hard the model is to think: none, minimal, low, medium, high, xhigh or max. Absent: as before."
+
 
 class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -63,6 +65,7 @@ class Chat(_Shape):
     parent_chat_id: UUID | None = Field(default=None, description="In chats of subagents only.")
     root_chat_id: UUID | None = None
     last_model_config_id: UUID
+    last_reasoning_effort: str | None = Field(default=None, examples=["high"])
     title: str = Field(examples=["What time is it?"])
     status: Literal["waiting", "running", "error", "interrupting", "requires_action"]
     mode: Literal["computer_use", "explore", "orchestrator"] | None = None

@@ -35,7 +35,18 @@ from models.store.chats import ChatRecord
 from models.turns import ChatStart, Proposed, Receipt, TitleProposal
 from runtime import metrics
 
-Command = Literal["send_message", "interrupt", "set_archived", "answer_calls", "compact", "clear"]
+Command = Literal[
+    "send_message",
+    "edit_message",
+    "delete_queued",
+    "promote_queued",
+    "answer_calls",
+    "interrupt",
+    "compact",
+    "clear",
+    "reconcile_invalid",
+    "set_archived",
+]
 
 _WORKFLOW = "ChatWorkflow"
 _TITLE_WORKFLOW = "TitleWorkflow"

@@ -33,6 +33,8 @@ class CallsClosedBy(StrEnum):
     PROMOTION = "promotion"
     CONTEXT_CHANGE = "context_change"
     TIMEOUT = "timeout"
+    EDIT = "edit"
+    INVALID_STATE = "invalid_state"
 
 
 class Placement(StrEnum):
@@ -55,14 +57,19 @@ class Write(_Small):
         draft: the stored content this transition places, and `place` where it goes.
         steers: the message joins the running turn.
         place_steering: move the queued messages that steer into history, within the running turn.
-        promote_head: move the oldest queued message into history.
+        cut_from: delete this message and all behind it, before the draft enters history, and the queue.
+        drop_queued: take this message out of the queue for good.
+        raise_queued: make this message the head of the queue.
+        promote_head: move the head of the queue into history.
         close_calls: give outstanding tool calls a result of this reason before a user message enters.
         clear_error: forget `last_error`.
         request_compaction: have the conversation summarized, then rest.
         clear_context: let the next prompt begin behind this write.
         keep_compaction: a compaction that is due stays due; any other write forgets it.
-        stop_turn: tell the worker that streams this turn to stop, once the write is committed.
+        stop_turn: tell the worker that streams the turn `expect_turn` to stop, once this is committed.
         action_seconds: how long somebody outside may take to act, from now.
+        reconcile: the chat was in no state of the matrix; say so in `last_error`.
+        family: do the same with all chats below this one.
     """
 
     expect: StateName
@@ -75,6 +82,9 @@ class Write(_Small):
     place: Placement | None = None
     steers: bool = False
     place_steering: bool = False
+    cut_from: int | None = None
+    drop_queued: int | None = None
+    raise_queued: int | None = None
     promote_head: bool = False
     close_calls: CallsClosedBy | None = None
     clear_error: bool = False
@@ -83,6 +93,8 @@ class Write(_Small):
     keep_compaction: bool = False
     stop_turn: bool = False
     action_seconds: float | None = None
+    reconcile: bool = False
+    family: bool = False
 
     @property
     def places_message(self) -> bool:
@@ -118,6 +130,11 @@ class Verdict(StrEnum):
     NOTHING_TO_COMPACT = "nothing_to_compact"
     NOTHING_TO_CLEAR = "nothing_to_clear"
     OTHER_CALLS = "other_calls"
+    MESSAGE_GONE = "message_gone"
+    NOT_IN_QUEUE = "not_in_queue"
+    NO_MODEL = "no_model"
+    FAMILY_BUSY = "family_busy"
+    FAMILY_INVALID = "family_invalid"
     FILE_GONE = "file_gone"
 
 
@@ -129,12 +146,14 @@ class Receipt(_Small):
         state: the chat's state after it.
         message_ids: rows that entered history and clients may see, in order.
         queued_id: the queue row made for the draft.
+        version: snapshot version as which a draft was applied: the revision of all rows it changed.
     """
 
     verdict: Verdict
     state: ChatState
     message_ids: tuple[int, ...] = ()
     queued_id: int | None = None
+    version: int = 0
 
 
 class ModelCall(_Small):
@@ -256,6 +275,20 @@ class SendMessage(_Small):
 
     draft_id: UUID
     busy_behavior: BusyBehavior = BusyBehavior.QUEUE
+
+
+class EditMessage(_Small):
+    """Argument of the `edit_message` update: what is to stand in the place of this message waits in Postgres
+    as a draft."""
+
+    draft_id: UUID
+    message_id: int
+
+
+class QueuedMessageRef(_Small):
+    """Argument of the updates that are about one message of the queue."""
+
+    queued_id: int
 
 
 class AnswerCalls(_Small):

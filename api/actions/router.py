@@ -10,16 +10,16 @@ from starlette.responses import Response
 
 from api.actions.schemas import DecideApprovals, SubmitToolResults
 from api.auth.principals import CurrentCaller
-from api.chats.access import OwnedChat
+from api.chats.access import OwnedChat, refuse_archived
 from api.errors import ApiError, invalid
-from api.messages.sending import deliver
-from api.requests import IdempotencyKey, checked_key, key_reused, request_hash
+from api.messages.sending import deliver, store
+from api.requests import IdempotencyKey, checked_key, request_hash
 from api.schemas import errors
 from api.services import Services, services_of
 from models.chat_state import Approval, ChatStatus
-from models.store import drafts
 from models.store.accounts import Caller
 from models.store.chats import ChatRecord
+from models.store.drafts import NewDraft
 from models.turns import AnswerCalls, Placement
 
 router = APIRouter(tags=["actions"])
@@ -95,38 +95,20 @@ async def _answer(
     problem: ApiError | None,
     idempotency_key: str | None,
 ) -> None:
-    if chat.state.archived:
-        raise ApiError(400, "The chat is archived.", "Unarchive it first: PATCH it with archived false.")
-    key, hashed = checked_key(idempotency_key), request_hash(body)
-    if key is None:
-        _refuse(chat, problem)
-    draft = await drafts.store_draft(
-        services.engine,
-        chat_id=chat.id,
-        created_by=caller.user_id,
-        content=content,
-        model_config_id=None,
-        request_hash=hashed,
-        idempotency_key=key,
+    refuse_archived(chat)
+    new = NewDraft(
+        content=content, request_hash=request_hash(body), idempotency_key=checked_key(idempotency_key)
     )
-    if draft.request_hash != hashed:
-        raise key_reused()
-    if draft.answer is None:  # else it is a repetition of what was taken
-        try:
-            _refuse(chat, problem)
-        except ApiError:
-            if await drafts.withdraw(services.engine, draft.id):
-                raise
-            return  # the first request of this key has just been taken
+    draft = await store(services, chat, caller, new, _not_awaited(chat) or problem)
     state = chat.state
     command = AnswerCalls(draft_id=draft.id, place=place, turn=state.turn, step=state.step)
     await deliver(services, chat, draft, "answer_calls", command)
 
 
-def _refuse(chat: ChatRecord, problem: ApiError | None) -> None:
-    if chat.state.status is not ChatStatus.REQUIRES_ACTION:
-        raise ApiError(
-            409, "The chat waits for no action.", f"Its status is {chat.state.status}. Look at the chat."
-        )
-    if problem is not None:
-        raise problem
+def _not_awaited(chat: ChatRecord) -> ApiError | None:
+    """What is wrong with any answer to this chat, if anything is."""
+    if chat.state.status is ChatStatus.REQUIRES_ACTION:
+        return None
+    return ApiError(
+        409, "The chat waits for no action.", f"Its status is {chat.state.status}. Look at the chat."
+    )

@@ -69,6 +69,16 @@ def require(chat: ChatRecord, action: ChatAction) -> ChatRecord:
     return chat
 
 
+def refuse_archived(chat: ChatRecord) -> None:
+    """Leave an archived chat alone.
+
+    Raises:
+        ApiError: 400, it is archived.
+    """
+    if chat.state.archived:
+        raise ApiError(400, "The chat is archived.", "Unarchive it first: PATCH it with archived false.")
+
+
 def _updatable(chat: CurrentChat) -> ChatRecord:
     return require(chat, ChatAction.UPDATE)
 

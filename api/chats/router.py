@@ -1,10 +1,9 @@
 """Routes of chats (spec api.md section 4, 5.7)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Query
@@ -12,19 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth.principals import CurrentCaller
-from api.chats.access import CurrentChat, OwnedChat, UpdatableChat
+from api.chats.access import CurrentChat, UpdatableChat
 from api.chats.editing import apply_edit
 from api.chats.labels import checked_labels
 from api.chats.schemas import ChatCost, CreateChat, EditChat
 from api.chats.search import checked_workspaces, parse_filter
 from api.chats.tools import checked_tools
-from api.commands import run_command
 from api.content import NO_SUCH_FILE, read_content
-from api.errors import ApiError, invalid, not_found
+from api.errors import ApiError, invalid
 from api.features import ZERO_UUID, refuse_unavailable
 from api.payloads import chat_payload, file_payload, listed_payload
 from api.requests import (
     IdempotencyKey,
+    checked_effort,
     checked_key,
     choose_model,
     json_answer,
@@ -33,7 +32,7 @@ from api.requests import (
 )
 from api.schemas import Chat, errors
 from api.services import Services, services_of
-from api.temporal_gateway import Command, Unavailable
+from api.temporal_gateway import Unavailable
 from models.hints import Hint, HintKind
 from models.naming import provisional_title
 from models.permissions import Permission
@@ -87,7 +86,6 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
             "workspace_id",
             "mcp_server_ids",
             "plan_mode",
-            "reasoning_effort",
             "orchestrator",
         ),
     )
@@ -111,6 +109,7 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
         labels=labels,
         system_prompts=prompts,
         tools=tools,
+        reasoning_effort=checked_effort(body.reasoning_effort),
         idempotency_key=key,
         request_hash=request_hash(body),
     )
@@ -221,56 +220,3 @@ async def edit_chat(request: Request, body: EditChat, chat: UpdatableChat, calle
     can be."""
     await apply_edit(services_of(request), caller, chat, body)
     return Response(status_code=204)
-
-
-@router.post(
-    "/chats/{chat}/interrupt",
-    operation_id="interruptChat",
-    responses={200: {"model": Chat}, **errors(400, 404, 409, 503)},
-)
-async def interrupt_chat(
-    request: Request, chat: UpdatableChat, caller: CurrentCaller, idempotency_key: IdempotencyKey = None
-) -> Response:
-    """Stop the running turn. What the model has said so far is kept; it appears as a message shortly."""
-    return await _changed_by(request, chat, caller, "interrupt", checked_key(idempotency_key))
-
-
-@router.post(
-    "/chats/{chat}/compact",
-    operation_id="compactChat",
-    responses={200: {"model": Chat}, **errors(400, 403, 404, 409, 503)},
-)
-async def compact_chat(request: Request, chat: OwnedChat, caller: CurrentCaller) -> Response:
-    """Have the conversation summarized, so that the model reads the summary in its place. The chat runs
-    until the summary is written; all messages stay to be read."""
-    _refuse_archived(chat)
-    return await _changed_by(request, chat, caller, "compact")
-
-
-@router.post(
-    "/chats/{chat}/clear",
-    operation_id="clearChat",
-    responses={200: {"model": Chat}, **errors(400, 403, 404, 409, 503)},
-)
-async def clear_chat(request: Request, chat: OwnedChat, caller: CurrentCaller) -> Response:
-    """Let the model forget the conversation so far. All messages stay to be read."""
-    _refuse_archived(chat)
-    return await _changed_by(request, chat, caller, "clear")
-
-
-def _refuse_archived(chat: ChatRecord) -> None:
-    if chat.state.archived:
-        raise ApiError(400, "The chat is archived.", "Unarchive it first.")
-
-
-async def _changed_by(
-    request: Request, chat: ChatRecord, caller: Caller, command: Command, key: str | None = None
-) -> Response:
-    """Run a command without an argument; the chat as the command left it."""
-    services = services_of(request)
-    receipt = await run_command(services.gateway, chat, command, update_id=f"{command}:{key or uuid4()}")
-    now = await chats.find_chat(services.engine, caller, chat.id)
-    if now is None:
-        raise not_found("chat")
-    # the worker may be further by now; the answer tells what this request has brought about
-    return json_answer(chat_payload(replace(now, state=receipt.state)))

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from api.content import InputPart, Json, Text
+from api.schemas import EFFORT
 
 _NOT_YET: Any = Field(default=None, description="Not available in this version.")
 
@@ -61,7 +62,7 @@ class CreateChat(BaseModel):
         description="Tools of the deployment whose calls wait for approval in this chat.",
     )
     plan_mode: str | None = _NOT_YET
-    reasoning_effort: str | None = _NOT_YET
+    reasoning_effort: str | None = Field(default=None, description=EFFORT)
     orchestrator: bool | None = _NOT_YET
 
 

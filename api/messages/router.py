@@ -1,31 +1,47 @@
-"""Routes of messages (spec api.md 5.1, 5.2)."""
+"""Routes of messages (spec api.md 5.1 to 5.4)."""
 
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth.principals import CurrentCaller
-from api.chats.access import CurrentChat, OwnedChat
+from api.chats.access import CurrentChat, OwnedChat, refuse_archived
 from api.content import read_content
-from api.errors import ApiError, invalid
+from api.errors import ApiError, invalid, not_found
 from api.features import ZERO_UUID, refuse_unavailable
-from api.messages.schemas import MessagePage, SendChatMessage, SentMessage
-from api.messages.sending import deliver, sent_payload
+from api.messages.schemas import (
+    EditChatMessage,
+    EditedMessage,
+    MessagePage,
+    PromptPage,
+    SendChatMessage,
+    SentMessage,
+)
+from api.messages.sending import deliver, edited_payload, sent_payload, store
 from api.payloads import message_payload, queued_payload
-from api.requests import IdempotencyKey, checked_key, choose_model, json_answer, key_reused, request_hash
+from api.requests import (
+    MAX_ID,
+    IdempotencyKey,
+    checked_effort,
+    checked_key,
+    choose_model,
+    json_answer,
+    request_hash,
+)
 from api.schemas import errors
 from api.services import Services, services_of
-from models.store import drafts, messages
+from models.store import messages
 from models.store.chats import ChatRecord
-from models.turns import BusyBehavior, SendMessage
+from models.store.drafts import NewDraft
+from models.turns import BusyBehavior, EditMessage, SendMessage
 
 router = APIRouter(tags=["messages"])
 
-_MAX_ID = 2**63 - 1
-_Cursor = Annotated[int | None, Query(gt=0, le=_MAX_ID)]
+_PROMPTS = 500
+_Cursor = Annotated[int | None, Query(gt=0, le=MAX_ID)]
 
 
 @router.get(
@@ -70,23 +86,18 @@ async def send_message(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Say something. An idle chat begins to answer; a busy one queues the message or is interrupted."""
+    refuse_archived(chat)
+    refuse_unavailable(body, ("mcp_server_ids", "plan_mode"))
     services = services_of(request)
-    if chat.state.archived:
-        raise ApiError(400, "The chat is archived.", "Unarchive it first: PATCH it with archived false.")
-    refuse_unavailable(body, ("reasoning_effort", "mcp_server_ids", "plan_mode"))
     content = await read_content(services, caller, body.content, chat.id)
-    hashed = request_hash(body)
-    draft = await drafts.store_draft(
-        services.engine,
-        chat_id=chat.id,
-        created_by=caller.user_id,
+    new = NewDraft(
         content=content,
         model_config_id=await _model(services, chat, body.model_config_id),
-        request_hash=hashed,
+        reasoning_effort=checked_effort(body.reasoning_effort),
+        request_hash=request_hash(body),
         idempotency_key=checked_key(idempotency_key),
     )
-    if draft.request_hash != hashed:
-        raise key_reused()
+    draft = await store(services, chat, caller, new)
     command = SendMessage(draft_id=draft.id, busy_behavior=BusyBehavior(body.busy_behavior))
     answer = await deliver(services, chat, draft, "send_message", command)
     return json_answer(await sent_payload(services, chat, draft, content, answer))
@@ -99,3 +110,60 @@ async def _model(services: Services, chat: ChatRecord, wanted: UUID | None) -> U
     if chat.model_enabled:
         return None
     return await choose_model(services, chat.organization_id, chat.owner_id, None)
+
+
+@router.patch(
+    "/chats/{chat}/messages/{message}",
+    operation_id="editMessage",
+    responses={200: {"model": EditedMessage}, **errors(400, 403, 404, 409, 413, 422, 503)},
+)
+async def edit_message(
+    request: Request,
+    body: EditChatMessage,
+    message: Annotated[int, Path(gt=0, le=MAX_ID, description="A message of the user.")],
+    chat: OwnedChat,
+    caller: CurrentCaller,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Say something else in the place of a message. It and all that came after it are deleted, the queue
+    included, and the chat begins to answer anew; what it is doing comes to nothing."""
+    refuse_archived(chat)
+    refuse_unavailable(body, ("mcp_server_ids",))
+    services = services_of(request)
+    wanted = body.model_config_id
+    new = NewDraft(
+        content=await read_content(services, caller, body.content, chat.id),
+        model_config_id=await choose_model(services, chat.organization_id, chat.owner_id, wanted)
+        if wanted is not None and wanted != ZERO_UUID
+        else None,
+        reasoning_effort=checked_effort(body.reasoning_effort),
+        request_hash=request_hash(body, message),
+        idempotency_key=checked_key(idempotency_key),
+    )
+    draft = await store(services, chat, caller, new, await _not_editable(services, chat, message))
+    command = EditMessage(draft_id=draft.id, message_id=message)
+    answer = await deliver(services, chat, draft, "edit_message", command)
+    return json_answer(await edited_payload(services, chat, answer))
+
+
+async def _not_editable(services: Services, chat: ChatRecord, message_id: int) -> ApiError | None:
+    """Why a message cannot be edited, if it cannot."""
+    role = await messages.find_role(services.engine, chat.id, message_id)
+    if role is None:
+        return not_found("message")
+    return None if role == "user" else invalid(("message", "Is no message of a user."))
+
+
+@router.get(
+    "/chats/{chat}/prompts",
+    operation_id="listPrompts",
+    responses={200: {"model": PromptPage}, **errors(400, 404)},
+)
+async def list_prompts(
+    request: Request,
+    chat: CurrentChat,
+    limit: Annotated[int, Query(ge=0, le=2000, description="0: 500.")] = 0,
+) -> Response:
+    """What the user has said, newest first."""
+    found = await messages.read_prompts(services_of(request).engine, chat.id, limit or _PROMPTS)
+    return json_answer({"prompts": [{"id": message_id, "text": words} for message_id, words in found]})

@@ -4,21 +4,46 @@ Whatever dies on the way, the draft ends as exactly one of delivered and withdra
 the same key finds out which.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel
 
-from api.commands import rejection
+from api.commands import no_model, rejection
 from api.content import NO_SUCH_FILE
-from api.errors import ApiError, invalid, unavailable
+from api.errors import ApiError, invalid, not_found, unavailable
 from api.payloads import message_payload, queued_payload
+from api.requests import key_reused
 from api.services import Services
 from api.temporal_gateway import Command, CommandRejected, Unavailable
 from models.store import drafts, messages
+from models.store.accounts import Caller
 from models.store.chats import ChatRecord
-from models.store.drafts import Answer, Draft
+from models.store.drafts import Answer, Draft, NewDraft
 from models.store.messages import QueuedRecord
 from models.turns import Verdict
+
+
+async def store(
+    services: Services, chat: ChatRecord, caller: Caller, draft: NewDraft, problem: ApiError | None = None
+) -> Draft:
+    """Store what is to be delivered, or find what an earlier request under the same key has stored.
+
+    Args:
+        problem: Why it cannot be placed, as far as can be seen here. A repetition of a request that was
+            answered gets its answer all the same: it is what has changed the chat since.
+
+    Raises:
+        ApiError: `problem`; 422, the key came with another request before.
+    """
+    if problem is not None and draft.idempotency_key is None:
+        raise problem
+    stored = await drafts.store_draft(services.engine, chat_id=chat.id, created_by=caller.user_id, new=draft)
+    if stored.request_hash != draft.request_hash:
+        raise key_reused()
+    if problem is None or stored.answer is not None:
+        return stored
+    return replace(stored, answer=await _answer_or(services, stored, problem))
 
 
 async def deliver(
@@ -44,7 +69,7 @@ async def deliver(
         return await _answer_or(services, draft, _not_taken())
     match receipt.verdict:
         case Verdict.APPLIED:
-            return Answer(receipt.message_ids, receipt.queued_id)
+            return Answer(receipt.message_ids, receipt.queued_id, receipt.version)
         case Verdict.QUEUE_FULL:
             full = ApiError(
                 429,
@@ -52,6 +77,10 @@ async def deliver(
                 "Wait until a queued message has been answered, then repeat the request.",
             )
             return await _answer_or(services, draft, full)
+        case Verdict.MESSAGE_GONE:
+            return await _answer_or(services, draft, not_found("message"))
+        case Verdict.NO_MODEL:
+            return await _answer_or(services, draft, no_model())
         case Verdict.FILE_GONE:
             return await _answer_or(services, draft, invalid(("content", NO_SUCH_FILE)))
         case Verdict.OTHER_CALLS:
@@ -95,3 +124,14 @@ async def sent_payload(
     elif inserted:
         payload["message"] = inserted[-1]
     return payload
+
+
+async def edited_payload(services: Services, chat: ChatRecord, answer: Answer) -> dict[str, Any]:
+    """An `EditedMessage`."""
+    rows = await messages.read_messages(services.engine, chat.id, answer.message_ids)
+    inserted = [message_payload(row) for row in rows]
+    return {
+        "message": inserted[-1],
+        "messages": inserted,
+        "deleted_message_ids": await messages.read_deleted_ids(services.engine, chat.id, answer.version),
+    }

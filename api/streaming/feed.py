@@ -13,7 +13,7 @@ from api.streaming.events import Event
 from api.streaming.projection import NeedsRows, Projection, change_events, joining_events
 from api.streaming.subscription import End, Subscription
 from api.streaming.tail import Fields, Tail
-from models.store.views import ChatView, read_view
+from models.store.views import ChatView, Known, read_view
 from models.stream import STREAM_MAX_ENTRIES, Entry, Preview, WakeUp, decode_entry, stream_key
 
 _READ_ATTEMPTS = 5
@@ -159,13 +159,9 @@ class Feed:
         pause = 0.1
         for attempt in range(1, _READ_ATTEMPTS + 1):
             try:
-                view = await read_view(
-                    self._engine,
-                    self.chat_id,
-                    since_revision=self._projection.history_version,
-                    queue_version=0 if after_id is not None else self._projection.queue_version,
-                    after_id=after_id,
-                )
+                queue_version = 0 if after_id is not None else self._projection.queue_version
+                known = Known(self._projection.history_version, queue_version, after_id)
+                view = await read_view(self._engine, self.chat_id, known)
             except (SQLAlchemyError, OSError) as error:
                 log.warning("cannot read rows", chat_id=str(self.chat_id), attempt=attempt, error=str(error))
             else:

@@ -26,6 +26,7 @@ class Change:
 
     start: Position
     end: Position
+    history_reset: bool
     messages: list[MessageRecord]
     queue: list[QueuedRecord] | None
     status: ChatStatus | None
@@ -75,11 +76,12 @@ class Projection:
             told_up_to: Messages up to this id are known to the reader from before, unless they changed.
         """
         history_changed = view.history_version != self.history_version
-        start = replace(self.position, message_id=max(self.position.message_id, told_up_to))
+        history_reset = view.cut if self.history_version > 0 else view.cursor_cut and told_up_to > 0
+        told_up_to = 0 if history_reset else max(self.position.message_id, told_up_to)
         rows = [
             row
             for revision, row in view.messages
-            if revision > self.history_version and (self.history_version > 0 or row.id > told_up_to)
+            if history_reset or self._is_news(revision, row.id, view, told_up_to)
         ]
         attempt_changed = view.generation_attempt not in (0, self.position.generation_attempt)
         # what a failed attempt has shown is in no row, and nothing will follow it
@@ -96,8 +98,9 @@ class Projection:
         asks = bool(view.pending_calls) and calls != self._calls_told
         self._calls_told = calls
         change = Change(
-            start=replace(self.position, message_id=start.message_id),
+            start=replace(self.position, message_id=told_up_to),
             end=self.position,
+            history_reset=history_reset,
             messages=rows,
             queue=view.queue if view.queue_version > self.queue_version else None,
             status=view.status if view.status is not self._status else None,
@@ -113,6 +116,13 @@ class Projection:
         if view.status not in _AT_WORK:
             self._forget_parts()
         return change
+
+    def _is_news(self, revision: int, message_id: int, view: ChatView, told_up_to: int) -> bool:
+        """Whether a message is new to readers, or has changed since they were told of it."""
+        if self.history_version > 0:
+            return revision > self.history_version
+        changed = view.cursor_revision is not None and revision > view.cursor_revision
+        return message_id > told_up_to or changed
 
     def preview(self, entry: Preview) -> list[Event]:
         """Take in parts of a step in flight.
@@ -164,6 +174,8 @@ def change_events(chat_id: UUID, change: Change) -> list[Event]:
     """A change as events, in the order of the specification."""
     events: list[Event] = []
     reached = change.start
+    if change.history_reset:
+        events.append(event("history_reset", chat_id, reached))
     for row in change.messages:
         reached = replace(reached, message_id=max(reached.message_id, row.id))
         events.append(event("message", chat_id, reached, {"message": message_payload(row)}))

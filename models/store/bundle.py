@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import RowMapping, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func
@@ -19,15 +19,7 @@ from models.compaction import CompactionReason
 from models.inbox import FALLBACK_LABEL, TURN_FAILED, TURN_FINISHED, inbox_text
 from models.parts import CONTENT_VERSION, Part, ToolResultPart, dump_part
 from models.store.reading import reading
-from models.store.tables import (
-    chats,
-    drafts,
-    inbox_notifications,
-    messages,
-    queued_messages,
-    steps,
-    tool_results,
-)
+from models.store.tables import chats, drafts, inbox_notifications, messages, steps, tool_results
 from models.turns import CallsClosedBy
 
 _COLUMNS = [
@@ -55,6 +47,7 @@ _COLUMNS = [
     chats.c.compacted_step,
     chats.c.last_command_id,
     chats.c.last_model_config_id,
+    chats.c.last_reasoning_effort,
     chats.c.title,
     chats.c.parent_chat_id,
     chats.c.turn_started_at,
@@ -66,6 +59,7 @@ _DRAFT_COLUMNS = [
     drafts.c.content.label("draft_content"),
     drafts.c.created_by.label("draft_created_by"),
     drafts.c.model_config_id.label("draft_model_config_id"),
+    drafts.c.reasoning_effort.label("draft_reasoning_effort"),
 ]
 
 # Statements of the hot path are built once: SQLAlchemy then finds them in its cache without looking at them.
@@ -77,13 +71,16 @@ _LOCK_WITH_DRAFT = (
     .with_for_update()
 )
 
-_CLOSED_BECAUSE = {
+CLOSED_BECAUSE = {
     CallsClosedBy.NEW_MESSAGE: "The user sent a new message before this tool call had a result.",
     CallsClosedBy.INTERRUPT: "The user interrupted this tool call before it had a result.",
     CallsClosedBy.PROMOTION: "A queued message took over before this tool call had a result.",
     CallsClosedBy.CONTEXT_CHANGE: "The conversation was closed before this tool call had a result.",
     CallsClosedBy.TIMEOUT: "The client gave no result for this tool call in time.",
+    CallsClosedBy.EDIT: "The user edited the conversation before this tool call had a result.",
+    CallsClosedBy.INVALID_STATE: "The chat was in an invalid state, so this tool call never had a result.",
 }
+"""What the model is told of a call that will never have a result of its own."""
 
 
 _NOT_APPROVED = "Nobody approved this tool call in time. It counts as denied and was not run."
@@ -106,11 +103,31 @@ class NewMessage:
     visibility: str = "both"
     created_by: UUID | None = None
     model_config_id: UUID | None = None
+    reasoning_effort: str | None = None
     created_at: Any = None
     usage: dict[str, int] | None = None
     runtime_ms: int | None = None
     provider_response_id: str | None = None
     compressed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserMessage:
+    """What a user says, in stored form, and the model and effort that are to answer it."""
+
+    parts: list[dict[str, Any]]
+    created_by: UUID
+    model_config_id: UUID
+    reasoning_effort: str | None = None
+
+    def row(self) -> NewMessage:
+        return NewMessage(
+            "user",
+            self.parts,
+            created_by=self.created_by,
+            model_config_id=self.model_config_id,
+            reasoning_effort=self.reasoning_effort,
+        )
 
 
 def state_of(row: Mapping[Any, Any]) -> ChatState:
@@ -239,6 +256,7 @@ class Bundle:
                 "step": step,
                 "created_by": message.created_by,
                 "model_config_id": message.model_config_id,
+                "reasoning_effort": message.reasoning_effort,
                 "usage": message.usage,
                 "runtime_ms": message.runtime_ms,
                 "provider_response_id": message.provider_response_id,
@@ -251,95 +269,26 @@ class Bundle:
 
     async def close_open_calls(self, reason: CallsClosedBy) -> None:
         """Answer every outstanding call: with its result where the tool had finished, else with an error
-        that says why there is none (spec state-machine.md 5.1, 5.5)."""
-        calls = self.state().open_calls
+        that says why there is none (spec state-machine.md 5.1, 5.5). Of an invalid state only those are
+        closed that wait for somebody outside; the next message closes the rest."""
+        open_calls = self.state().open_calls
+        keeps = reason is CallsClosedBy.INVALID_STATE
+        calls = [call for call in open_calls if not (keeps and call.runnable)]
         if not calls:
             return
         results = await results_for(self, calls, lambda call: _closing_text(call, reason))
         self.add_messages(results, turn=self.row["turn"], step=self.row["step"])
-        self.set(open_calls=[])
+        self.set(open_calls=[call.stored() for call in open_calls if keeps and call.runnable])
 
-    async def enqueue(
-        self, parts: list[dict[str, Any]], created_by: UUID, model_config_id: UUID, *, steers: bool
-    ) -> int:
-        """Append a message to the queue.
-
-        Returns:
-            The id of its row.
-        """
-        result = await self.conn.execute(
-            insert(queued_messages)
-            .values(
-                chat_id=self.chat_id,
-                content=parts,
-                content_version=CONTENT_VERSION,
-                created_by=created_by,
-                model_config_id=model_config_id,
-                steers=steers,
-            )
-            .returning(queued_messages.c.id)
-        )
-        steering = self.row["steering"] + steers
-        self.set(queued=self.queued + 1, steering=steering, queue_version=self.version)
-        return result.scalar_one()
-
-    async def promote_head(self, turn: int) -> None:
-        """Move the oldest queued message into history, where it starts a turn."""
-        oldest = (
-            select(queued_messages.c.id)
-            .where(queued_messages.c.chat_id == self.chat_id)
-            .order_by(queued_messages.c.id)
-            .limit(1)
-            .scalar_subquery()
-        )
-        result = await self.conn.execute(
-            delete(queued_messages)
-            .where(queued_messages.c.id == oldest)
-            .returning(
-                queued_messages.c.content,
-                queued_messages.c.created_by,
-                queued_messages.c.model_config_id,
-                queued_messages.c.steers,
-            )
-        )
-        head = result.mappings().one()
-        self.set(
-            queued=self.queued - 1,
-            steering=self.changes.get("steering", self.row["steering"]) - head["steers"],
-            queue_version=self.version,
-            last_model_config_id=head["model_config_id"],
-        )
-        self.enter_user_message(head["content"], head["created_by"], head["model_config_id"], turn=turn)
-
-    async def place_steering(self) -> None:
-        """Move the queued messages that steer into history, in their order, within the running turn."""
-        result = await self.conn.execute(
-            delete(queued_messages)
-            .where(queued_messages.c.chat_id == self.chat_id, queued_messages.c.steers)
-            .returning(
-                queued_messages.c.id,
-                queued_messages.c.content,
-                queued_messages.c.created_by,
-                queued_messages.c.model_config_id,
-            )
-        )
-        rows = sorted(result.all(), key=lambda row: row.id)
-        new = [
-            NewMessage("user", content, created_by=author, model_config_id=model)
-            for _, content, author, model in rows
-        ]
-        self.add_messages(new, turn=self.row["turn"], step=self.row["step"])
-        self.set(queued=self.queued - len(rows), steering=0, queue_version=self.version)
-        if rows:
-            self.set(last_model_config_id=rows[-1].model_config_id)
-
-    def enter_user_message(
-        self, parts: list[dict[str, Any]], created_by: UUID, model_config_id: UUID, *, turn: int
-    ) -> None:
+    def enter_user_message(self, message: "UserMessage", *, turn: int) -> None:
         """Put a user message into history and start the turn that answers it."""
-        message = NewMessage("user", parts, created_by=created_by, model_config_id=model_config_id)
-        self.add_messages([message], turn=turn, step=0)
+        self.add_messages([message.row()], turn=turn, step=0)
         self.start_turn(turn)
+        self.answer_with(message)
+
+    def answer_with(self, message: "UserMessage") -> None:
+        """The next model calls are made as this message asks for."""
+        self.set(last_model_config_id=message.model_config_id, last_reasoning_effort=message.reasoning_effort)
 
     def record_step(self, turn: int, step: int, end: str) -> None:
         """Claim the key of a committed step. Callers look first, under the lock, whether it is free."""
@@ -437,7 +386,7 @@ async def results_for(
 
 def _closing_text(call: ToolCallRef, reason: CallsClosedBy) -> str:
     unapproved = reason is CallsClosedBy.TIMEOUT and not call.client
-    return _NOT_APPROVED if unapproved else _CLOSED_BECAUSE[reason]
+    return _NOT_APPROVED if unapproved else CLOSED_BECAUSE[reason]
 
 
 def synthetic_result(call: ToolCallRef, reason: str) -> Part:

@@ -63,6 +63,7 @@ class ChatRecord:
     model: str
     model_enabled: bool
     last_model_config_id: UUID
+    last_reasoning_effort: str | None
     title: str
     client_type: str
     labels: dict[str, str]
@@ -92,6 +93,7 @@ class NewChat:
     tools: ChatTools
     idempotency_key: str | None
     request_hash: str
+    reasoning_effort: str | None = None
 
 
 _STATE_COLUMNS = (
@@ -127,6 +129,7 @@ def select_chats(caller: Caller | None = None) -> Select[*tuple[Any, ...]]:
             model_configs.c.model,
             (model_configs.c.enabled & ~model_configs.c.deleted).label("model_enabled"),
             chats.c.last_model_config_id,
+            chats.c.last_reasoning_effort,
             chats.c.title,
             chats.c.client_type,
             chats.c.labels,
@@ -178,6 +181,7 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
                 client_type=new.client_type,
                 labels=new.labels,
                 last_model_config_id=new.model_config_id,
+                last_reasoning_effort=new.reasoning_effort,
                 idempotency_key=new.idempotency_key,
                 request_hash=new.request_hash,
                 tools=new.tools.model_dump(mode="json", exclude_defaults=True) or None,
@@ -207,6 +211,7 @@ def _first_messages(chat_id: UUID, caller: Caller, new: NewChat) -> list[dict[st
             "content": [{"type": "text", "text": prompt}],
             "created_by": None,
             "model_config_id": None,
+            "reasoning_effort": None,
         }
         for prompt in new.system_prompts
     ]
@@ -217,6 +222,7 @@ def _first_messages(chat_id: UUID, caller: Caller, new: NewChat) -> list[dict[st
         "content": new.content,
         "created_by": caller.user_id,
         "model_config_id": new.model_config_id,
+        "reasoning_effort": new.reasoning_effort,
     }
     return [*system, user]
 
@@ -280,6 +286,7 @@ async def read_unmoved(
                 ),
             ),
             chats.c.updated_at < func.now() - age,
+            chats.c.archived.is_(False),  # else it is in an invalid state, and no workflow would touch it
         )
         .order_by(chats.c.updated_at, chats.c.id)
         .limit(limit)

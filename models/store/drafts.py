@@ -3,7 +3,7 @@
 A draft leaves `pending` once, on its row: by the workflow (`models.store.transitions`) or by `withdraw`.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,10 +18,12 @@ from models.store.tables import drafts
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a delivered draft: rows that entered history, or the queue row made for it."""
+    """What became of a delivered draft: rows that entered history, or the queue row made for it.
+    `version` is the revision of all rows it changed."""
 
     message_ids: tuple[int, ...]
     queued_id: int | None
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +35,30 @@ class Draft:
     delivery: int
     request_hash: str
     model_config_id: UUID | None
+    reasoning_effort: str | None
     created_at: datetime
     answer: Answer | None
 
 
-async def store_draft(
-    engine: AsyncEngine,
-    *,
-    chat_id: UUID,
-    created_by: UUID,
-    content: list[dict[str, Any]],
-    model_config_id: UUID | None,
-    request_hash: str,
-    idempotency_key: str | None,
-) -> Draft:
-    """Store a message, or find the one stored earlier under this key of this chat.
+@dataclass(frozen=True, slots=True)
+class NewDraft:
+    """Content on its way. Without a model or an effort, the chat decides when it is placed."""
+
+    content: list[dict[str, Any]]
+    request_hash: str
+    idempotency_key: str | None = None
+    model_config_id: UUID | None = None
+    reasoning_effort: str | None = None
+
+
+async def store_draft(engine: AsyncEngine, *, chat_id: UUID, created_by: UUID, new: NewDraft) -> Draft:
+    """Store what somebody wants placed, or find what was stored earlier under this key of this chat.
 
     A withdrawn one is revived for a new delivery, if the request is the same; the caller compares
     `request_hash`.
     """
-    statement = insert(drafts).values(
-        id=uuid4(),
-        chat_id=chat_id,
-        created_by=created_by,
-        content=content,
-        model_config_id=model_config_id,
-        request_hash=request_hash,
-        idempotency_key=idempotency_key,
-    )
+    values = {"id": uuid4(), "chat_id": chat_id, "created_by": created_by, **asdict(new)}
+    statement = insert(drafts).values(values)
     revive = and_(drafts.c.state == "withdrawn", drafts.c.request_hash == statement.excluded.request_hash)
     statement = statement.on_conflict_do_update(
         constraint="drafts_idempotency_key",
@@ -78,6 +76,7 @@ async def store_draft(
         drafts.c.delivery,
         drafts.c.request_hash,
         drafts.c.model_config_id,
+        drafts.c.reasoning_effort,
         drafts.c.created_at,
         drafts.c.answer,
         UNFLUSHED,
@@ -129,4 +128,4 @@ async def withdraw_older(conn: AsyncConnection, age_seconds: float) -> int:
 def _answer(stored: dict[str, Any] | None) -> Answer | None:
     if stored is None:
         return None
-    return Answer(tuple(stored["message_ids"]), stored["queued_id"])
+    return Answer(tuple(stored["message_ids"]), stored["queued_id"], stored["version"])

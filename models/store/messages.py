@@ -9,8 +9,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.store.reading import reading
+from models.store.reading import reading, transaction
 from models.store.tables import messages, queued_messages
+
+_PROMPTS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +88,61 @@ async def read_page(
 
 
 async def read_messages(engine: AsyncEngine, chat_id: UUID, ids: Sequence[int]) -> list[MessageRecord]:
-    """These rows, oldest first."""
+    """These rows, oldest first, those included that were deleted since: a repeated request is told what the
+    first one did."""
     if not ids:
         return []
     async with reading(engine) as conn:
         result = await conn.execute(
             select(*MESSAGE_COLUMNS)
-            .where(messages.c.chat_id == chat_id, messages.c.id.in_(ids), *PUBLIC)
+            .where(messages.c.chat_id == chat_id, messages.c.id.in_(ids), messages.c.visibility != "model")
             .order_by(messages.c.id)
         )
         return [MessageRecord(*row) for row in result]
+
+
+async def find_role(engine: AsyncEngine, chat_id: UUID, message_id: int) -> str | None:
+    """Who said a message; None if the chat has no such message, or none that a user may see."""
+    async with reading(engine) as conn:
+        return await conn.scalar(
+            select(messages.c.role).where(messages.c.chat_id == chat_id, messages.c.id == message_id, *PUBLIC)
+        )
+
+
+async def read_deleted_ids(engine: AsyncEngine, chat_id: UUID, revision: int) -> list[int]:
+    """The visible messages that this revision of the chat has deleted, oldest first."""
+    async with reading(engine) as conn:
+        result = await conn.scalars(
+            select(messages.c.id)
+            .where(
+                messages.c.chat_id == chat_id,
+                messages.c.revision == revision,
+                messages.c.deleted,
+                messages.c.visibility != "model",
+            )
+            .order_by(messages.c.id)
+        )
+        return list(result)
+
+
+async def read_prompts(engine: AsyncEngine, chat_id: UUID, limit: int) -> list[tuple[int, str]]:
+    """What the user has said, newest first: ids and texts. Messages without a text do not count."""
+    query = (
+        select(messages.c.id, messages.c.content)
+        .where(messages.c.chat_id == chat_id, messages.c.role == "user", *PUBLIC)
+        .order_by(messages.c.id.desc())
+        .execution_options(yield_per=_PROMPTS_AT_ONCE)
+    )
+    prompts: list[tuple[int, str]] = []
+    # a cursor, which needs a transaction: nobody knows before how many rows it takes
+    async with transaction(engine) as conn, conn.stream(query) as rows:
+        async for message_id, content in rows:
+            text = "".join(part["text"] for part in content if part["type"] == "text")
+            if text.strip():
+                prompts.append((message_id, text))
+            if len(prompts) == limit:
+                break
+    return prompts
 
 
 async def read_queue(engine: AsyncEngine, chat_id: UUID) -> list[QueuedRecord]:
@@ -110,6 +157,6 @@ async def read_queue(engine: AsyncEngine, chat_id: UUID) -> list[QueuedRecord]:
                 queued_messages.c.created_at,
             )
             .where(queued_messages.c.chat_id == chat_id)
-            .order_by(queued_messages.c.id)
+            .order_by(queued_messages.c.position, queued_messages.c.id)
         )
         return [QueuedRecord(*row) for row in result]

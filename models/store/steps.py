@@ -20,13 +20,12 @@ from models.chat_tools import ChatTools
 from models.compaction import NEVER_PERCENT, CompactionReason
 from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
-from models.store.bundle import Bundle, NewMessage, results_for, synthetic_result
+from models.store.bundle import CLOSED_BECAUSE, Bundle, NewMessage, results_for, synthetic_result
 from models.store.reading import reading, transaction
 from models.store.tables import chats, steps
 from models.stream import Episode
-from models.turns import ModelCall, ResultsCommit, StepEnd, StepOutcome
+from models.turns import CallsClosedBy, ModelCall, ResultsCommit, StepEnd, StepOutcome
 
-_INTERRUPTED_CALL = "The user interrupted this tool call before it had a result."
 _CALL_NOT_RUN = (
     "This tool call was not run, because the answer ended before it was complete. "
     "Call the tool again if you still need it."
@@ -273,7 +272,7 @@ def _synthetic_rows(answer: Answer, *, stopped: bool) -> list[NewMessage]:
     """Results of the calls of this answer that nobody will run, in call order by kind."""
     reasons = [(call, _CALL_NOT_RUN) for call in answer.not_run]
     if stopped:
-        reasons += [(call, _INTERRUPTED_CALL) for call in answer.calls]
+        reasons += [(call, CLOSED_BECAUSE[CallsClosedBy.INTERRUPT]) for call in answer.calls]
     return [NewMessage("tool", [dump_part(synthetic_result(call, why))]) for call, why in reasons]
 
 

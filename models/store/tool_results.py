@@ -23,7 +23,8 @@ class CallRecord:
     """A tool call of the step a chat is at.
 
     Attributes:
-        running: the chat's turn goes on; false while it is being interrupted.
+        running: the chat is at this step. False: it is being interrupted, or has moved on without the result,
+            and what an attempt has left running is to be ended.
         arguments: as the model wrote them.
         siblings: names of all calls of the step, in call order, this one included.
         status: of its entry in the ledger, None if it has none.
@@ -51,15 +52,15 @@ class StepResults:
     parts: list[dict[str, Any]]
 
 
-_ENTRY = and_(
-    tool_results.c.chat_id == chats.c.id,
-    tool_results.c.turn == chats.c.turn,
-    tool_results.c.step == chats.c.step,
+_HERE = and_(
+    chats.c.status == ChatStatus.RUNNING,
+    chats.c.turn == bindparam("at_turn"),
+    chats.c.step == bindparam("at_step"),
 )
 
 _READ_CALL = (
     select(
-        chats.c.status.label("chat_status"),
+        _HERE.label("running"),
         messages.c.content,
         tool_results.c.status,
         tool_results.c.input_hash,
@@ -73,21 +74,24 @@ _READ_CALL = (
         messages,
         and_(
             messages.c.chat_id == chats.c.id,
-            messages.c.turn == chats.c.turn,
-            messages.c.step == chats.c.step,
+            messages.c.turn == bindparam("at_turn"),
+            messages.c.step == bindparam("at_step"),
             messages.c.role == "assistant",
-            messages.c.deleted.is_(False),
+            messages.c.compressed.is_(False),
         ),
     )
     .join(model_configs, model_configs.c.id == messages.c.model_config_id)
     .join(ai_providers, ai_providers.c.id == model_configs.c.ai_provider_id)
-    .outerjoin(tool_results, and_(_ENTRY, tool_results.c.tool_call_id == bindparam("call")))
-    .where(
-        chats.c.id == bindparam("chat"),
-        chats.c.turn == bindparam("at_turn"),
-        chats.c.step == bindparam("at_step"),
-        chats.c.status.in_([ChatStatus.RUNNING, ChatStatus.INTERRUPTING]),
+    .outerjoin(
+        tool_results,
+        and_(
+            tool_results.c.chat_id == chats.c.id,
+            tool_results.c.turn == messages.c.turn,
+            tool_results.c.step == messages.c.step,
+            tool_results.c.tool_call_id == bindparam("call"),
+        ),
     )
+    .where(chats.c.id == bindparam("chat"))
 )
 
 _LOCK_EPISODE = (
@@ -113,7 +117,8 @@ _PARTS = (
 
 
 async def read_call(engine: AsyncEngine, run: ToolRun) -> CallRecord | None:
-    """A call and what the ledger knows of it; None if the chat has moved on.
+    """A call and what the ledger knows of it, also where an edit has deleted the step since; None if there is
+    no such step.
 
     Raises:
         LookupError: the step has no such call.
@@ -129,7 +134,7 @@ def _call_record(row: RowMapping, run: ToolRun) -> CallRecord:
     for part in calls:
         if part["tool_call_id"] == run.call.id:
             return CallRecord(
-                running=row["chat_status"] == ChatStatus.RUNNING,
+                running=row["running"],
                 arguments=part.get("args"),
                 siblings=[call["tool_name"] for call in calls],
                 status=row["status"],

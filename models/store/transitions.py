@@ -1,24 +1,40 @@
 """Carry out what the state machine decided: one `Write`, one transaction, once."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.chat_state import ChatState, ChatStatus
+from models.failures import Failure, FailureKind
+from models.store import families, queueing
 from models.store.actions import answers_fit, place_answers
 from models.store.boundaries import cleared_rows, has_answer, has_content
-from models.store.bundle import Bundle, DraftLostError
+from models.store.bundle import Bundle, DraftLostError, UserMessage
+from models.store.cutting import cut, find_target
 from models.store.edits import staged_changes
 from models.store.file_links import link_files, named_files
+from models.store.model_choice import still_usable
 from models.store.reading import transaction
 from models.store.tables import drafts
 from models.turns import Commit, Placement, Receipt, Verdict, Write
 
-QUEUE_LIMIT = 20
-"""Messages that may wait in one chat (spec state-machine.md section 3)."""
+_RECONCILED = Failure(
+    kind=FailureKind.GENERIC,
+    message="The chat was in an invalid state and has been brought back. Send a message to go on.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Models:
+    """What answers: the message of the draft, and the one that comes from the queue."""
+
+    of_draft: UUID
+    of_head: UUID | None
+    effort: str | None
 
 
 async def commit_transition(engine: AsyncEngine, commit: Commit) -> Receipt:
@@ -42,20 +58,17 @@ async def commit_transition(engine: AsyncEngine, commit: Commit) -> Receipt:
             return earlier
         if _is_stale(write, now):
             return Receipt(verdict=Verdict.STALE, state=now)
-        lacking = await _lacks_content(bundle, write)
-        if lacking is not None:
-            return Receipt(verdict=lacking, state=now)
-        if write.place is Placement.QUEUE and now.queued >= QUEUE_LIMIT:
-            return Receipt(verdict=Verdict.QUEUE_FULL, state=now)
-        if write.answers is not None and not answers_fit(
-            write.answers, bundle.row["draft_content"], now.open_calls
-        ):
-            return Receipt(verdict=Verdict.OTHER_CALLS, state=now)
+        refusal = await _refusal(bundle, write)
+        if refusal is not None:
+            return Receipt(verdict=refusal, state=now)
+        models = await _models(bundle, write)
+        if isinstance(models, Verdict):
+            return Receipt(verdict=models, state=now)
         if write.places_message and not await link_files(
             conn, bundle.chat_id, named_files(bundle.row["draft_content"])
         ):
             return Receipt(verdict=Verdict.FILE_GONE, state=now)
-        return await _apply(bundle, write, commit.command_id)
+        return await _apply(bundle, write, commit.command_id, models)
 
 
 def _is_stale(write: Write, now: ChatState) -> bool:
@@ -79,49 +92,124 @@ def _earlier_answer(bundle: Bundle, commit: Commit) -> Receipt | None:
             return None
 
 
-async def _apply(bundle: Bundle, write: Write, command_id: str) -> Receipt:
+async def _refusal(bundle: Bundle, write: Write) -> Verdict | None:
+    """What keeps a write that fits the chat's state from being applied, if anything does."""
+    if write.place is Placement.QUEUE and bundle.queued >= queueing.QUEUE_LIMIT:
+        return Verdict.QUEUE_FULL
+    if write.answers is not None:
+        fit = answers_fit(write.answers, bundle.row["draft_content"], bundle.state().open_calls)
+        return None if fit else Verdict.OTHER_CALLS
+    if write.family:
+        return await families.refusal(bundle)
+    return await _lacks_content(bundle, write)
+
+
+async def _models(bundle: Bundle, write: Write) -> _Models | Verdict:
+    """The models for what is to enter history, looked at again where they were named a while ago.
+
+    A turn that ends must not be held up by this: then the message keeps its model, and the call will say
+    what is wrong with it.
+    """
     row = bundle.row
+    of_draft = row["last_model_config_id"]
+    of_head = None
+    effort = row["last_reasoning_effort"]
+    if write.draft is not None:
+        of_draft = row["draft_model_config_id"] or of_draft
+        effort = row["draft_reasoning_effort"] or effort
+    if write.cut_from is not None:
+        target = await find_target(bundle, write.cut_from)
+        if target is None:
+            return Verdict.MESSAGE_GONE
+        of_draft = await still_usable(bundle, row["draft_model_config_id"] or target.model_config_id)
+        effort = row["draft_reasoning_effort"] or target.reasoning_effort
+    if write.promote_head or write.raise_queued is not None:
+        wanted = await queueing.wanted_model(bundle, write.raise_queued)
+        if wanted is None:
+            return Verdict.NOT_IN_QUEUE
+        asked_for = write.draft is not None or write.raise_queued is not None
+        of_head = await still_usable(bundle, wanted) or (None if asked_for else wanted)
+        if of_head is None:
+            return Verdict.NO_MODEL
+    return Verdict.NO_MODEL if of_draft is None else _Models(of_draft, of_head, effort)
+
+
+async def _apply(bundle: Bundle, write: Write, command_id: str, models: _Models) -> Receipt:
+    if write.drop_queued is not None and not await queueing.drop(bundle, write.drop_queued):
+        return Receipt(verdict=Verdict.NOT_IN_QUEUE, state=bundle.state())
     queued_id: int | None = None
     if write.place is Placement.QUEUE:
-        queued_id = await bundle.enqueue(
-            row["draft_content"], row["draft_created_by"], _model(row), steers=write.steers
-        )
+        queued_id = await queueing.enqueue(bundle, _message(bundle, models), steers=write.steers)
     elif write.answers is not None:
+        row = bundle.row
         place_answers(bundle, write.answers, row["draft_content"], row["draft_created_by"])
-    if write.close_calls is not None:
-        await bundle.close_open_calls(write.close_calls)
-    if write.place_steering:
-        await bundle.place_steering()
-    if write.promote_head:
-        await bundle.promote_head(write.turn)
-    elif write.place is Placement.HISTORY:
-        model = _model(row)
-        bundle.enter_user_message(row["draft_content"], row["draft_created_by"], model, turn=write.turn)
-        bundle.set(last_model_config_id=model)
+    await _make_way(bundle, write)
+    await _enter_history(bundle, write, models)
     _apply_to_context(bundle, write)
     if write.finishes_turn:
         bundle.notify_finished()
-    bundle.set(status=write.status, archived=write.archived, last_command_id=command_id)
+    await _apply_to_status(bundle, write)
     await _apply_along_with_archiving(bundle, write, command_id)
-    if write.action_seconds is not None:
-        now: datetime = (await bundle.conn.execute(select(func.now()))).scalar_one()
-        bundle.set(requires_action_deadline_at=now + timedelta(seconds=write.action_seconds))
-    elif write.status is not ChatStatus.REQUIRES_ACTION and row["status"] == ChatStatus.REQUIRES_ACTION:
-        bundle.set(requires_action_deadline_at=None)
-    if write.clear_error:
-        bundle.set(last_error=None)
+    bundle.set(last_command_id=command_id)
     state = await bundle.close()
     receipt = Receipt(
-        verdict=Verdict.APPLIED, state=state, message_ids=bundle.message_ids, queued_id=queued_id
+        verdict=Verdict.APPLIED,
+        state=state,
+        message_ids=bundle.message_ids,
+        queued_id=queued_id,
+        version=state.snapshot_version,
     )
     if write.draft is not None:
         await _deliver(bundle.conn, write.draft, receipt)
     return receipt
 
 
+async def _make_way(bundle: Bundle, write: Write) -> None:
+    """What has to go before a message enters history."""
+    if write.cut_from is not None:
+        await cut(bundle, write.cut_from)
+        await queueing.empty(bundle)
+    elif write.close_calls is not None:
+        await bundle.close_open_calls(write.close_calls)
+    if write.raise_queued is not None:
+        await queueing.raise_to_head(bundle, write.raise_queued)
+
+
+async def _enter_history(bundle: Bundle, write: Write, models: _Models) -> None:
+    if write.place_steering:
+        await queueing.place_steering(bundle)
+    if write.promote_head:
+        assert models.of_head is not None
+        await queueing.promote_head(bundle, write.turn, models.of_head)
+    elif write.place is Placement.HISTORY:
+        bundle.enter_user_message(_message(bundle, models), turn=write.turn)
+
+
+async def _apply_to_status(bundle: Bundle, write: Write) -> None:
+    bundle.set(status=write.status, archived=write.archived)
+    if write.action_seconds is not None:
+        now: datetime = (await bundle.conn.execute(select(func.now()))).scalar_one()
+        bundle.set(requires_action_deadline_at=now + timedelta(seconds=write.action_seconds))
+    elif write.status is not ChatStatus.REQUIRES_ACTION and bundle.row["requires_action_deadline_at"]:
+        bundle.set(requires_action_deadline_at=None)
+    if write.clear_error:
+        bundle.set(last_error=None)
+    if write.reconcile:
+        bundle.set(last_error=_RECONCILED.as_chat_error())
+        await queueing.count_anew(bundle)
+
+
+def _message(bundle: Bundle, models: _Models) -> UserMessage:
+    """What the draft says."""
+    row = bundle.row
+    return UserMessage(row["draft_content"], row["draft_created_by"], models.of_draft, models.effort)
+
+
 async def _apply_along_with_archiving(bundle: Bundle, write: Write, command_id: str) -> None:
     if write.archived != bundle.row["archived"]:
         bundle.set(pin_order=0, **await staged_changes(bundle.conn, bundle.chat_id, command_id))
+    if write.family:
+        await families.follow(bundle, archived=write.archived)
 
 
 def _apply_to_context(bundle: Bundle, write: Write) -> None:
@@ -156,12 +244,8 @@ async def _lacks_content(bundle: Bundle, write: Write) -> Verdict | None:
     return None
 
 
-def _model(row: RowMapping) -> UUID:
-    return row["draft_model_config_id"] or row["last_model_config_id"]
-
-
 async def _deliver(conn: AsyncConnection, draft_id: UUID, receipt: Receipt) -> None:
-    answer: dict[str, Any] = receipt.model_dump(mode="json", include={"message_ids", "queued_id"})
+    answer: dict[str, Any] = receipt.model_dump(mode="json", include={"message_ids", "queued_id", "version"})
     delivered: dict[str, Any] = {
         "state": "delivered",
         "answer": answer,

@@ -1,11 +1,11 @@
 """What a stream shows of a chat's rows, from some version on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, false, func, null, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.chat_state import ChatState, ChatStatus, ToolCallRef
@@ -39,7 +39,11 @@ class ChatView:
 
     `last_message_id` is the highest id of all visible messages, 0 if there is none. `messages` pairs each
     row with its revision. `queue` is None where the queue version is the one the reader knows.
-    `pending_calls` wait for somebody outside.
+    `pending_calls` wait for somebody outside. `cursor_revision` is that of the message `after_id`, None where
+    it is no message of the chat.
+
+    `cut` and `cursor_cut`: an edit has deleted messages that somebody who knew the history version asked for,
+    or somebody with the cursor asked for, has; `messages` are all there are then.
     """
 
     status: ChatStatus
@@ -54,34 +58,50 @@ class ChatView:
     messages: list[tuple[int, MessageRecord]]
     queue: list[QueuedRecord] | None
     pending_calls: list[PendingCall] = field(default_factory=list["PendingCall"])
+    cursor_revision: int | None = None
+    cut: bool = False
+    cursor_cut: bool = False
 
 
-async def read_view(
-    engine: AsyncEngine,
-    chat_id: UUID,
-    *,
-    since_revision: int,
-    queue_version: int,
-    after_id: int | None = None,
-) -> ChatView | None:
-    """Read a chat in one statement, so that counters and messages belong together.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What somebody knows who asks for a view.
+
+    Attributes:
+        history_version: messages of later revisions are read; 0: nothing is known.
+        queue_version: the queue is read if it has changed since.
+        after_id: messages of higher ids are read, too, whatever their revision.
+    """
+
+    history_version: int
+    queue_version: int
+    after_id: int | None = None
+
+
+async def read_view(engine: AsyncEngine, chat_id: UUID, known: Known) -> ChatView | None:
+    """Read a chat in one statement, so that counters and messages belong together; with all its messages in
+    a second one where an edit has cut off some that are known.
 
     The queue, read where it changed, may be newer than the counters; its next change brings it again.
-
-    Args:
-        since_revision: History version the reader knows; messages of later revisions are read.
-        queue_version: Queue version the reader knows.
-        after_id: Read messages of higher ids, too, whatever their revision.
     """
-    wanted = messages.c.revision > since_revision
-    if after_id is not None:
-        wanted = or_(wanted, messages.c.id > after_id)
-    joined = chats.outerjoin(messages, and_(messages.c.chat_id == chats.c.id, wanted, *PUBLIC))
+    view = await _read(engine, chat_id, known, everything=False)
+    if view is None or not (view.cut or view.cursor_cut):
+        return view
+    whole = await _read(engine, chat_id, known, everything=True)
+    if whole is None:
+        return None
+    return replace(whole, cut=whole.cut or view.cut, cursor_cut=whole.cursor_cut or view.cursor_cut)
+
+
+async def _read(engine: AsyncEngine, chat_id: UUID, known: Known, *, everything: bool) -> ChatView | None:
+    joined = chats.outerjoin(
+        messages, and_(messages.c.chat_id == chats.c.id, true() if everything else _wanted(known), *PUBLIC)
+    )
     newest = select(func.coalesce(func.max(messages.c.id), 0)).where(messages.c.chat_id == chat_id, *PUBLIC)
     columns = (*_CHAT_COLUMNS, newest.scalar_subquery().label("last_message_id"))
-    where_it_stands = (chats.c.turn, chats.c.step, chats.c.open_calls)
+    aside = (chats.c.turn, chats.c.step, chats.c.open_calls, *_cuts(known))
     query = (
-        select(*columns, *where_it_stands, messages.c.revision, *MESSAGE_COLUMNS)
+        select(*columns, *aside, messages.c.revision, *MESSAGE_COLUMNS)
         .select_from(joined)
         .where(chats.c.id == chat_id)
         .order_by(messages.c.id)
@@ -91,9 +111,9 @@ async def read_view(
     if not rows:
         return None
     status, *counters_and_payloads = rows[0][: len(columns)]
-    turn, step, open_calls = rows[0][len(columns) : len(columns) + len(where_it_stands)]
-    found = [row[len(columns) + len(where_it_stands) :] for row in rows]
-    changed = rows[0].queue_version > queue_version
+    turn, step, open_calls, cursor_revision, cut, cursor_cut = rows[0][len(columns) :][: len(aside)]
+    found = [row[len(columns) + len(aside) :] for row in rows]
+    changed = rows[0].queue_version > known.queue_version
     return ChatView(
         ChatStatus(status),
         *counters_and_payloads,
@@ -104,7 +124,46 @@ async def read_view(
         )
         if status == ChatStatus.REQUIRES_ACTION
         else [],
+        cursor_revision=cursor_revision,
+        cut=cut,
+        cursor_cut=cursor_cut,
     )
+
+
+_OF_CLIENTS = messages.alias("of_clients")
+_SHOWN = (_OF_CLIENTS.c.chat_id == chats.c.id, _OF_CLIENTS.c.visibility != "model")
+"""Messages that clients may know, deleted or not."""
+
+
+def _cursor_revision(after_id: int) -> ScalarSelect[int]:
+    return (
+        select(_OF_CLIENTS.c.revision)
+        .where(*_SHOWN, _OF_CLIENTS.c.id == after_id)
+        .correlate(chats)
+        .scalar_subquery()
+    )
+
+
+def _wanted(known: Known) -> ColumnElement[bool]:
+    changed = messages.c.revision > known.history_version
+    if known.after_id is None:
+        return changed
+    later = messages.c.revision > _cursor_revision(known.after_id)
+    return or_(changed, messages.c.id > known.after_id, later)
+
+
+def _cuts(known: Known) -> tuple[ColumnElement[Any], ...]:
+    """Revision of the cursor, whether anything known was deleted, whether the cursor or anything before it
+    was deleted after it was told (spec api.md 6.3)."""
+    deleted = exists().where(*_SHOWN, _OF_CLIENTS.c.deleted).correlate(chats)
+    cut: ColumnElement[bool] = false()
+    if known.history_version > 0:
+        cut = deleted.where(_OF_CLIENTS.c.revision > known.history_version)
+    if known.after_id is None:
+        return null(), cut, false()
+    cursor = _cursor_revision(known.after_id)
+    earlier = and_(_OF_CLIENTS.c.id < known.after_id, _OF_CLIENTS.c.revision > cursor)
+    return cursor, cut, deleted.where(or_(_OF_CLIENTS.c.id == known.after_id, earlier))
 
 
 async def read_pending(engine: AsyncEngine, chat_id: UUID, state: ChatState) -> list[PendingCall]:

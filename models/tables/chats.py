@@ -38,6 +38,10 @@ def _ancestor_key() -> Column[Any]:
     return Column(Uuid, ForeignKey("chats.id", ondelete="CASCADE"), nullable=True)
 
 
+def _effort() -> Column[str]:
+    return Column(Text, nullable=True)
+
+
 class Chat(SQLModel, table=True):
     """Execution state, written by transitions only, and metadata beside it.
 
@@ -121,6 +125,7 @@ class Chat(SQLModel, table=True):
     last_turn_summary: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     summary: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     last_model_config_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("model_configs.id"), nullable=False))
+    last_reasoning_effort: str | None = Field(default=None, sa_column=_effort())
     idempotency_key: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     request_hash: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     tools: dict[str, Any] | None = Field(default=None, sa_column=verbatim_json(nullable=True))
@@ -190,6 +195,7 @@ class Message(SQLModel, table=True):
     step: int = Field(sa_column=_counter())
     created_by: UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
     model_config_id: UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
+    reasoning_effort: str | None = Field(default=None, sa_column=_effort())
     usage: dict[str, int] | None = Field(default=None, sa_column=indexed_json(nullable=True))
     cost_micros: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     runtime_ms: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
@@ -201,8 +207,8 @@ index_words_of(cast(Any, Message).__table__)
 
 
 class QueuedMessage(SQLModel, table=True):
-    """A message that waits for the running turn to end, or for its next step if it is to steer it. The id
-    is the order."""
+    """A message that waits for the running turn to end, or for its next step if it is to steer it. The
+    order is `position`, which only a promotion changes, then the id."""
 
     __tablename__ = "queued_messages"
     __table_args__ = (Index("queued_messages_by_chat", "chat_id", "id"),)
@@ -213,6 +219,8 @@ class QueuedMessage(SQLModel, table=True):
     content_version: int = Field(sa_column=Column(Integer, nullable=False))
     created_by: UUID = Field(sa_column=Column(Uuid, nullable=False))
     model_config_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    reasoning_effort: str | None = Field(default=None, sa_column=_effort())
+    position: int = Field(sa_column=_counter())
     steers: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     created_at: datetime = Field(sa_column=moment())
 
@@ -240,6 +248,7 @@ class Draft(SQLModel, table=True):
     request_hash: str = Field(sa_column=Column(Text, nullable=False))
     content: list[dict[str, Any]] = Field(sa_column=verbatim_json())
     model_config_id: UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
+    reasoning_effort: str | None = Field(default=None, sa_column=_effort())
     state: str = Field(sa_column=Column(Text, nullable=False, server_default="pending"))
     delivery: int = Field(sa_column=Column(Integer, nullable=False, server_default="1"))
     answer: dict[str, Any] | None = Field(default=None, sa_column=indexed_json(nullable=True))

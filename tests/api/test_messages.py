@@ -164,10 +164,7 @@ async def test_a_withdrawal_that_comes_too_late_finds_the_answer(door: Door):
         door.engine,
         chat_id=UUID(chat["id"]),
         created_by=door.owner.caller.user_id,
-        content=text("x"),
-        model_config_id=None,
-        request_hash="h",
-        idempotency_key=None,
+        new=draft_store.NewDraft(content=text("x"), request_hash="h"),
     )
     await place(door, chat)
     assert not await draft_store.withdraw(door.engine, draft.id)
@@ -183,7 +180,7 @@ async def test_a_withdrawal_that_comes_too_late_finds_the_answer(door: Door):
         ({"busy_behavior": "shout"}, "busy_behavior"),
         ({"model_config_id": str(uuid4())}, "model_config_id"),
         ({"plan_mode": "plan"}, "plan_mode"),
-        ({"reasoning_effort": "high"}, "reasoning_effort"),
+        ({"reasoning_effort": "highest"}, "reasoning_effort"),
     ],
 )
 async def test_a_wrong_message_is_not_stored(door: Door, change: Body, field: str):

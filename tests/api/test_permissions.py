@@ -32,12 +32,17 @@ ROUTES: list[tuple[ChatAction, str, str, Body | None]] = [
     (ChatAction.READ, "GET", "", None),
     (ChatAction.READ, "GET", "/cost", None),
     (ChatAction.READ, "GET", "/messages", None),
+    (ChatAction.READ, "GET", "/prompts", None),
     (ChatAction.READ, "GET", "/stream", None),
     (ChatAction.READ, "GET", "/acl", None),
     (ChatAction.SHARE, "PATCH", "/acl", {"user_roles": {}}),
     (ChatAction.UPDATE, "PATCH", "", {"labels": {"a": "b"}}),
     (ChatAction.UPDATE, "POST", "/interrupt", None),
+    (ChatAction.UPDATE, "POST", "/reconcile-invalid", None),
+    (ChatAction.UPDATE, "DELETE", "/queue/{queued_message}", None),
+    (ChatAction.RUN, "POST", "/queue/{queued_message}/promote", None),
     (ChatAction.RUN, "POST", "/messages", {"content": text("and now?")}),
+    (ChatAction.RUN, "PATCH", "/messages/{message}", {"content": []}),
     (ChatAction.RUN, "POST", "/compact", None),
     (ChatAction.RUN, "POST", "/clear", None),
     (ChatAction.RUN, "POST", "/tool-results", _RESULT),
@@ -71,7 +76,8 @@ async def test_each_caller_may_what_the_table_says_at_every_route(door: Door, pe
             Verdict.FORBIDDEN: {403},
             Verdict.HIDDEN: {401} if whom in NOBODIES else {404},
         }[verdict]
-        status = await status_of(people.http(whom), method, f"/chats/{chat['id']}{path}", body)
+        there = path.format(queued_message=1, message=1)
+        status = await status_of(people.http(whom), method, f"/chats/{chat['id']}{there}", body)
         assert status in expected, (whom, method, path)
 
 

@@ -12,7 +12,7 @@ from api.temporal_gateway import TemporalGateway
 from cli.stack import Stack
 from models.ids import chat_workflow_id
 from models.store.chats import sweep_lock
-from models.store.drafts import store_draft
+from models.store.drafts import NewDraft, store_draft
 from models.store.tables import chats, drafts
 from runtime.temporal import connect_temporal
 from tests.api.conftest import Door
@@ -24,10 +24,7 @@ async def old_draft(door: Door, chat: Body) -> UUID:
         door.engine,
         chat_id=UUID(chat["id"]),
         created_by=door.owner.caller.user_id,
-        content=text("x"),
-        model_config_id=None,
-        request_hash="h",
-        idempotency_key=None,
+        new=NewDraft(content=text("x"), request_hash="h"),
     )
     async with door.engine.begin() as conn:
         hour = func.make_interval(0, 0, 0, 0, 1)

@@ -30,6 +30,9 @@ CAUSE = {
     Transition.SEND_QUEUE: "a message; it waits while a turn is running",
     Transition.SEND_INTERRUPT: "a message that stops the running turn",
     Transition.SEND_STEER: "a message that joins the running turn before its next model call",
+    Transition.EDIT_MESSAGE: "a message is replaced; what came after it is deleted, the queue included",
+    Transition.DELETE_QUEUED: "a waiting message is taken out of the queue",
+    Transition.PROMOTE_QUEUED: "a waiting message is to be answered next; a running turn is stopped",
     Transition.PLACE_STEERING: "that model call is due",
     Transition.INTERRUPT: "the user stops the turn, or ends its waiting for an action",
     Transition.ARCHIVE: "the user archives the chat",
@@ -43,6 +46,7 @@ CAUSE = {
     Transition.FINISH_TURN: "the last step asked for nothing more; the oldest waiting message is next",
     Transition.FINISH_INTERRUPTION: "nothing of the stopped turn runs any more; the same",
     Transition.FINISH_ERROR: "the model cannot be reached, or refuses, for good",
+    Transition.RECONCILE_INVALID_STATE: "a person brings a chat back that is in no state of the table",
 }
 
 _OPENING = """\
@@ -51,7 +55,8 @@ _OPENING = """\
 Drawn from `workflows/chat/machine.py` by `make docs`; do not edit.
 
 A chat is in one of these states, which follow from three things in its row: the status, whether messages wait
-in its queue, and whether it is archived. Every other combination is `Invalid`, and no transition leads there.
+in its queue, and whether it is archived. Every other combination is `Invalid`: no transition leads there, and
+one, `ReconcileInvalidState`, leads out.
 """
 
 _MATRIX = """\
@@ -87,7 +92,7 @@ def _states() -> str:
 
 
 def _matrix() -> str:
-    names = [name for name in StateName if name is not StateName.INVALID]
+    names = list(StateName)
     rows = [
         (f"`{transition}`", *(" or ".join(f"`{to}`" for to in cells.get(name, ())) for name in names))
         for transition, cells in MATRIX.items()

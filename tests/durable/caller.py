@@ -176,6 +176,25 @@ class Caller:
             headers={"Idempotency-Key": key or str(uuid4())},
         )
 
+    async def edit(
+        self, chat: str, message: int, text: str, *, key: str | None = None, **fields: Any
+    ) -> httpx2.Response:
+        return await self.http.patch(
+            f"{self.url}/{chat}/messages/{message}",
+            json={"content": [{"type": "text", "text": text}], **fields},
+            headers={"Idempotency-Key": key or str(uuid4())},
+        )
+
+    async def promote(self, chat: str, queued: int) -> httpx2.Response:
+        return await self.http.post(f"{self.url}/{chat}/queue/{queued}/promote")
+
+    async def delete_queued(self, chat: str, queued: int) -> httpx2.Response:
+        return await self.http.delete(f"{self.url}/{chat}/queue/{queued}")
+
+    async def first_message(self, chat: str) -> int:
+        """The id of the message that made the chat."""
+        return (await self.messages(chat))[0]["id"]
+
     async def set_archived(self, chat: str, archived: bool) -> httpx2.Response:
         return await self.http.patch(f"{self.url}/{chat}", json={"archived": archived})
 

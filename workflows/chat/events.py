@@ -14,6 +14,9 @@ class Transition(StrEnum):
     SEND_QUEUE = "SendMessage(queue)"
     SEND_INTERRUPT = "SendMessage(interrupt)"
     SEND_STEER = "SendMessage(steer)"
+    EDIT_MESSAGE = "EditMessage"
+    DELETE_QUEUED = "DeleteQueuedMessage"
+    PROMOTE_QUEUED = "PromoteQueuedMessage"
     PLACE_STEERING = "PlaceSteering"
     INTERRUPT = "Interrupt"
     ARCHIVE = "SetArchived(true)"
@@ -27,6 +30,7 @@ class Transition(StrEnum):
     FINISH_TURN = "FinishTurn"
     FINISH_INTERRUPTION = "FinishInterruption"
     FINISH_ERROR = "FinishError"
+    RECONCILE_INVALID_STATE = "ReconcileInvalidState"
 
 
 _SENDING = {
@@ -44,6 +48,32 @@ class MessageSent:
     @property
     def transition(self) -> Transition:
         return _SENDING[self.busy_behavior]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEdited:
+    """A draft is to stand in the place of a message and of all that came after it."""
+
+    draft: UUID
+    message_id: int
+
+    transition = Transition.EDIT_MESSAGE
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedDeleted:
+    queued_id: int
+
+    transition = Transition.DELETE_QUEUED
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedPromoted:
+    """A message of the queue is to be answered at once."""
+
+    queued_id: int
+
+    transition = Transition.PROMOTE_QUEUED
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +98,13 @@ class CompactionRequested:
 @dataclass(frozen=True, slots=True)
 class ContextCleared:
     transition = Transition.CLEAR_CONTEXT
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidStateReconciled:
+    """A person wants a chat back that is in no state of the matrix."""
+
+    transition = Transition.RECONCILE_INVALID_STATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +158,14 @@ class ActionTimedOut:
 
 Event = (
     MessageSent
+    | MessageEdited
+    | QueuedDeleted
+    | QueuedPromoted
     | InterruptAsked
     | ArchivedSet
     | CompactionRequested
     | ContextCleared
+    | InvalidStateReconciled
     | TurnEnded
     | StepStopped
     | SteeringDue

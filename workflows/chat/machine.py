@@ -23,7 +23,11 @@ from workflows.chat.events import (
     ContextCleared,
     Event,
     InterruptAsked,
+    InvalidStateReconciled,
+    MessageEdited,
     MessageSent,
+    QueuedDeleted,
+    QueuedPromoted,
     SteeringDue,
     StepStopped,
     Transition,
@@ -68,6 +72,9 @@ MATRIX: Mapping[Transition, Mapping[StateName, tuple[StateName, ...]]] = {
         S.A0: (S.R1,),
         S.A1: (S.R1,),
     },
+    T.EDIT_MESSAGE: dict.fromkeys((S.W, S.E0, S.E1, S.R0, S.R1, S.I0, S.I1, S.A0, S.A1), (S.R0,)),
+    T.DELETE_QUEUED: {S.E1: (S.E0, S.E1), S.R1: (S.R0, S.R1), S.I1: (S.I0, S.I1), S.A1: (S.A0, S.A1)},
+    T.PROMOTE_QUEUED: {S.E1: (S.R0, S.R1), S.R1: (S.I1,), S.I1: (S.I1,), S.A1: (S.R0, S.R1)},
     T.PLACE_STEERING: {S.R1: (S.R0, S.R1)},
     T.INTERRUPT: {S.R0: (S.I0,), S.R1: (S.I1,), S.A0: (S.R0,), S.A1: (S.R1,)},
     T.ARCHIVE: {S.W: (S.XW,), S.E0: (S.XE0,), S.E1: (S.XE1,)},
@@ -81,6 +88,7 @@ MATRIX: Mapping[Transition, Mapping[StateName, tuple[StateName, ...]]] = {
     T.FINISH_TURN: {S.R0: (S.W,), S.R1: (S.R0, S.R1)},
     T.FINISH_INTERRUPTION: {S.I0: (S.W,), S.I1: (S.R0, S.R1)},
     T.FINISH_ERROR: {S.W: (S.E0,), S.R0: (S.E0,), S.R1: (S.E1,)},
+    T.RECONCILE_INVALID_STATE: {S.INVALID: (S.E0, S.E1)},
 }
 
 
@@ -113,19 +121,26 @@ def decide(state: ChatState, event: Event) -> Write:
         InvalidState: the chat's state is not one of the matrix.
         IllegalTransition: the matrix does not allow it here, or there is nothing it could be about.
     """
-    if state.name is StateName.INVALID:
+    if state.name is StateName.INVALID and not isinstance(event, InvalidStateReconciled):
         raise InvalidState(state.status)
     if not allowed(event.transition, state.name) or _pointless(state, event):
         raise IllegalTransition(event.transition, state.name)
     match event:
         case MessageSent():
             return _place_message(state, event)
+        case MessageEdited():
+            return _cut(state, event)
+        case QueuedDeleted() | QueuedPromoted():
+            return _change_queue(state, event)
         case InterruptAsked():
             if state.status is ChatStatus.REQUIRES_ACTION:
                 return _write(state, status=ChatStatus.RUNNING, close_calls=CallsClosedBy.INTERRUPT)
             return _write(state, status=ChatStatus.INTERRUPTING, stop_turn=True)
         case ArchivedSet(archived):
-            return _write(state, archived=archived, keep_compaction=True)
+            return _write(state, archived=archived, keep_compaction=True, family=True)
+        case InvalidStateReconciled():
+            closes = CallsClosedBy.INVALID_STATE
+            return _write(state, status=ChatStatus.ERROR, archived=False, reconcile=True, close_calls=closes)
         case CompactionRequested() | ContextCleared():
             return _change_context(state, event)
         case TurnEnded() | StepStopped():
@@ -216,6 +231,43 @@ def _place_message(state: ChatState, event: MessageSent) -> Write:
             )
 
 
+def _cut(state: ChatState, event: MessageEdited) -> Write:
+    """Whatever the chat is at comes to nothing; the turn that answers the new words begins at once."""
+    at_work = state.status in (ChatStatus.RUNNING, ChatStatus.INTERRUPTING)
+    return _write(
+        state,
+        status=ChatStatus.RUNNING,
+        turn=state.turn + 1,
+        draft=event.draft,
+        place=Placement.HISTORY,
+        cut_from=event.message_id,
+        close_calls=CallsClosedBy.EDIT,
+        clear_error=True,
+        stop_turn=at_work,
+    )
+
+
+def _change_queue(state: ChatState, event: QueuedDeleted | QueuedPromoted) -> Write:
+    if isinstance(event, QueuedDeleted):
+        return _write(state, drop_queued=event.queued_id, keep_compaction=True)
+    if state.status in (ChatStatus.RUNNING, ChatStatus.INTERRUPTING):
+        return _write(
+            state,
+            status=ChatStatus.INTERRUPTING,
+            raise_queued=event.queued_id,
+            stop_turn=state.status is ChatStatus.RUNNING,
+        )
+    return _write(
+        state,
+        status=ChatStatus.RUNNING,
+        turn=state.turn + 1,
+        raise_queued=event.queued_id,
+        promote_head=True,
+        close_calls=CallsClosedBy.PROMOTION,
+        clear_error=True,
+    )
+
+
 def _change_context(state: ChatState, event: CompactionRequested | ContextCleared) -> Write:
     summarizes = isinstance(event, CompactionRequested)
     return _write(
@@ -255,7 +307,9 @@ class Action(StrEnum):
 
 
 def next_action(state: ChatState) -> Action:
-    """What a chat in this state needs done."""
+    """What a chat in this state needs done; nothing in an invalid one, until somebody reconciles it."""
+    if state.name is StateName.INVALID:
+        return Action.REST
     if state.status is ChatStatus.INTERRUPTING:
         return Action.FINISH_INTERRUPTION
     if state.status is ChatStatus.REQUIRES_ACTION:

@@ -23,7 +23,9 @@ with workflow.unsafe.imports_passed_through():
         ChatStart,
         Commit,
         Compaction,
+        EditMessage,
         ModelCall,
+        QueuedMessageRef,
         Receipt,
         ResultsCommit,
         SendMessage,
@@ -46,7 +48,11 @@ with workflow.unsafe.imports_passed_through():
         ContextCleared,
         Event,
         InterruptAsked,
+        InvalidStateReconciled,
+        MessageEdited,
         MessageSent,
+        QueuedDeleted,
+        QueuedPromoted,
         SteeringDue,
         StepStopped,
         TurnEnded,
@@ -55,6 +61,9 @@ with workflow.unsafe.imports_passed_through():
 
 
 _STATUS = SearchAttributeKey.for_keyword("PerdureStatus")
+
+_NOT_ALLOWED = "TransitionNotAllowed"
+_INVALID = "InvalidState"
 
 
 @workflow.defn(name="ChatWorkflow")
@@ -104,6 +113,30 @@ class ChatWorkflow:
     def _admit_message(self, command: SendMessage) -> None:
         self._admit(MessageSent(command.draft_id, command.busy_behavior))
 
+    @workflow.update(description="Put a stored message in the place of another and of all behind it")
+    async def edit_message(self, command: EditMessage) -> Receipt:
+        return await self._command(MessageEdited(command.draft_id, command.message_id))
+
+    @edit_message.validator
+    def _admit_edit(self, command: EditMessage) -> None:
+        self._admit(MessageEdited(command.draft_id, command.message_id))
+
+    @workflow.update(description="Take a message out of the queue")
+    async def delete_queued(self, command: QueuedMessageRef) -> Receipt:
+        return await self._command(QueuedDeleted(command.queued_id))
+
+    @delete_queued.validator
+    def _admit_queue_deletion(self, command: QueuedMessageRef) -> None:
+        self._admit(QueuedDeleted(command.queued_id))
+
+    @workflow.update(description="Answer a message of the queue next, and stop the running turn for it")
+    async def promote_queued(self, command: QueuedMessageRef) -> Receipt:
+        return await self._command(QueuedPromoted(command.queued_id))
+
+    @promote_queued.validator
+    def _admit_promotion(self, command: QueuedMessageRef) -> None:
+        self._admit(QueuedPromoted(command.queued_id))
+
     @workflow.update(description="Stop the running turn and keep what there is of its answer")
     async def interrupt(self) -> Receipt:
         return await self._command(InterruptAsked())
@@ -144,6 +177,10 @@ class ChatWorkflow:
     def _admit_clearing(self) -> None:
         self._admit(ContextCleared())
 
+    @workflow.update(description="Bring a chat back that is in no state of the matrix")
+    async def reconcile_invalid(self) -> Receipt:
+        return await self._command(InvalidStateReconciled())
+
     def _admit(self, event: Event) -> None:
         """Refuse an illegal command without a trace in the history.
 
@@ -161,7 +198,8 @@ class ChatWorkflow:
     async def _apply(self, event: Event, command_id: str) -> Receipt:
         """Decide on an event and commit the write; decide anew when the row had moved on."""
         async with self._writing:
-            if self._in_flight:
+            # a hand on the database makes a chat invalid, and tells us nothing of it
+            if self._in_flight or isinstance(event, InvalidStateReconciled):
                 await self._catch_up(event)
             while True:
                 before = self._state
@@ -196,9 +234,9 @@ class ChatWorkflow:
         try:
             return decide(self._state, event)
         except IllegalTransition as err:
-            raise ApplicationError(str(err), type="TransitionNotAllowed", non_retryable=True) from err
+            raise ApplicationError(str(err), type=_NOT_ALLOWED, non_retryable=True) from err
         except InvalidState as err:
-            raise ApplicationError(str(err), type="InvalidState", non_retryable=True) from err
+            raise ApplicationError(str(err), type=_INVALID, non_retryable=True) from err
 
     async def _settle(self, event: Event) -> None:
         """A transition the loop itself asks for; a command that came first may have made it needless."""
@@ -206,7 +244,7 @@ class ChatWorkflow:
         try:
             await self._apply(event, f"{event.transition}/{state.turn}.{state.step}/{state.snapshot_version}")
         except ApplicationError as err:
-            if err.type != "TransitionNotAllowed":
+            if err.type not in (_NOT_ALLOWED, _INVALID):
                 raise
 
     async def _finish_turn(self) -> None:
@@ -232,7 +270,8 @@ class ChatWorkflow:
         self._in_flight = [handle]
         try:
             outcome = await handle
-            self._adopt(outcome.state, whatever_version=outcome.end is StepEnd.SUPERSEDED)
+            unforeseen = outcome.end is StepEnd.SUPERSEDED and self._state == state
+            self._adopt(outcome.state, whatever_version=unforeseen)
             if outcome.end is StepEnd.COMMITTED:
                 self._label(call.turn)
         except ActivityError:
@@ -263,10 +302,8 @@ class ChatWorkflow:
         state = self._state
         calls = [call for call in state.open_calls if call.runnable]
         ends = await self._run_calls(state, calls)
-        if self._state.turn != state.turn:
-            return
-        if self._state.status is ChatStatus.INTERRUPTING:
-            # an attempt that died without an answer may have left something running
+        if self._state.turn != state.turn or self._state.status is ChatStatus.INTERRUPTING:
+            # stopped; an attempt that died without an answer may have left something running
             await self._run_calls(state, [call for call, end in zip(calls, ends, strict=True) if not end])
             return
         if next_action(self._state) is not Action.RUN_TOOLS:

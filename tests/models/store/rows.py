@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.chat_state import StateName, ToolCallRef
@@ -13,6 +13,7 @@ from models.providers import Preset
 from models.store.bundle import read_state
 from models.store.configuration import read_default_model
 from models.store.presets import OfferedModel, ensure_models
+from models.store.queueing import QUEUE_ORDER
 from models.store.tables import (
     chats,
     drafts,
@@ -128,6 +129,7 @@ class ChatRows:
                     history_version=9,
                     queue_version=8,
                     generation_attempt=2,
+                    requires_action_deadline_at=func.now() if status == "requires_action" else None,
                     last_error={"message": "earlier", "retryable": False} if "error" in status else None,
                     last_model_config_id=self.model,
                 )
@@ -154,6 +156,7 @@ class ChatRows:
                     role=role,
                     visibility=visibility,
                     created_by=self.owner if role == "user" else None,
+                    model_config_id=self.model if role == "user" else None,
                     content_version=1,
                     **{"content": [{"type": "text", "text": text}], "turn": 3, "step": 0, **columns},
                 )
@@ -197,10 +200,11 @@ class ChatRows:
             return (await conn.execute(select(chats).where(chats.c.id == self.chat))).mappings().one()
 
     async def texts(self) -> list[str]:
+        """What history holds and no edit has deleted, oldest first."""
         async with self.engine.connect() as conn:
             found = await conn.execute(
                 select(messages.c.role, messages.c.content)
-                .where(messages.c.chat_id == self.chat)
+                .where(messages.c.chat_id == self.chat, messages.c.deleted.is_(False))
                 .order_by(messages.c.id)
             )
             return [
@@ -212,6 +216,12 @@ class ChatRows:
             found = await conn.execute(
                 select(queued_messages.c.content)
                 .where(queued_messages.c.chat_id == self.chat)
-                .order_by(queued_messages.c.id)
+                .order_by(*QUEUE_ORDER)
             )
             return [row.content[0]["text"] for row in found]
+
+    async def last_queued(self) -> int:
+        """The id of the last message of the queue; one that does not exist where it is empty."""
+        async with self.engine.connect() as conn:
+            newest = select(func.max(queued_messages.c.id)).where(queued_messages.c.chat_id == self.chat)
+            return await conn.scalar(newest) or 1

@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from models.chat_state import ChatState, ChatStatus, StateName
 from models.compaction import CompactionReason
 from models.store.bundle import ChatNotFoundError, read_state
+from models.store.queueing import QUEUE_LIMIT
 from models.store.tables import drafts
 from models.store.transcripts import read_transcript
-from models.store.transitions import QUEUE_LIMIT, commit_transition
+from models.store.transitions import commit_transition
 from models.turns import BusyBehavior, Commit, Placement, Verdict
 from tests.models.store.rows import ROWS, THEIRS, ChatRows
 from workflows.chat.events import (
@@ -22,7 +23,10 @@ from workflows.chat.events import (
     ContextCleared,
     Event,
     InterruptAsked,
+    MessageEdited,
     MessageSent,
+    QueuedDeleted,
+    QueuedPromoted,
     SteeringDue,
     StepStopped,
     TurnEnded,
@@ -33,6 +37,9 @@ EVENTS = [
     "send",
     "send_interrupt",
     "send_steer",
+    "edit",
+    "delete_queued",
+    "promote_queued",
     "interrupt",
     "archive",
     "unarchive",
@@ -55,14 +62,23 @@ PLAIN: dict[str, Event] = {
 }
 
 
+BUSY = {
+    "send": BusyBehavior.QUEUE,
+    "send_interrupt": BusyBehavior.INTERRUPT,
+    "send_steer": BusyBehavior.STEER,
+}
+
+
 async def event_named(name: str, chat: ChatRows) -> Event:
     match name:
-        case "send":
-            return MessageSent(await chat.draft(), BusyBehavior.QUEUE)
-        case "send_interrupt":
-            return MessageSent(await chat.draft(), BusyBehavior.INTERRUPT)
-        case "send_steer":
-            return MessageSent(await chat.draft(), BusyBehavior.STEER)
+        case "send" | "send_interrupt" | "send_steer":
+            return MessageSent(await chat.draft(), BUSY[name])
+        case "edit":
+            return MessageEdited(await chat.draft("instead"), await chat.say("before"))
+        case "delete_queued":
+            return QueuedDeleted(await chat.last_queued())
+        case "promote_queued":
+            return QueuedPromoted(await chat.last_queued())
         case "steering_due":
             return SteeringDue()
         case "action_needed":
@@ -96,7 +112,7 @@ async def test_every_cell_on_real_rows(chat: ChatRows, name: StateName, event_na
         await chat.say("earlier", role="assistant")
     earlier = len(await chat.texts())
     event = await event_named(event_name, chat)
-    before = await chat.row()
+    before, queue = await chat.row(), await chat.waiting()
     if not allowed(event.transition, name):
         with pytest.raises(IllegalTransition):
             await chat.commit(event)
@@ -109,17 +125,23 @@ async def test_every_cell_on_real_rows(chat: ChatRows, name: StateName, event_na
     assert receipt.state.name in MATRIX[event.transition][name]
     assert after["snapshot_version"] == before["snapshot_version"] + 1
     entered = (await chat.texts())[earlier:]
+    if event_name == "edit":
+        assert entered == ["instead"], "the message and the open call behind it are gone"
     assert (after["history_version"] == after["snapshot_version"]) == bool(entered)
     assert after["generation_attempt"] == (0 if entered else 2)
-    queue_changed = after["queued"] != before["queued"] or receipt.queued_id is not None
+    queue_changed = await chat.waiting() != queue
     assert (after["queue_version"] == after["snapshot_version"]) == queue_changed
     assert after["queued"] == len(await chat.waiting())
     assert (receipt.state.compaction is CompactionReason.MANUAL) == (event_name == "compact")
     if receipt.state.turn != before["turn"]:
-        assert entered[0] == "tool call_1", "an open call is answered before the user message"
+        if event_name != "edit":
+            assert entered[0] == "tool call_1", "an open call is answered before the user message"
         assert (receipt.state.step, receipt.state.open_calls) == (0, ())
-    if name in (StateName.E0, StateName.E1) and not after["archived"] and event_name.startswith("send"):
-        assert after["last_error"] is None
+    leaves_error = receipt.state.status is not ChatStatus.ERROR
+    if name in (StateName.E0, StateName.E1):
+        assert (after["last_error"] is None) == leaves_error
+    waits = receipt.state.status is ChatStatus.REQUIRES_ACTION
+    assert (after["requires_action_deadline_at"] is not None) == waits
 
 
 @pytest.mark.parametrize("event_name", EVENTS)
@@ -132,6 +154,7 @@ async def test_a_command_delivered_twice_is_applied_once(chat: ChatRows, event_n
         "clear": StateName.E0,
         "calls_answered": StateName.A1,
         "action_timed_out": StateName.A1,
+        "promote_queued": StateName.A1,
     }
     await write_for(chat, name.get(event_name, StateName.R1), event_name)
     await chat.say("earlier", role="assistant")
@@ -142,7 +165,7 @@ async def test_a_command_delivered_twice_is_applied_once(chat: ChatRows, event_n
     second = await commit_transition(chat.engine, commit)
     assert (await chat.row(), await chat.texts(), await chat.waiting()) == (rows, texts, waiting)
     assert (second.verdict, second.state) == (Verdict.APPLIED, first.state)
-    if event_name.startswith("send") or event_name == "calls_answered":
+    if event_name.startswith("send") or event_name in ("calls_answered", "edit"):
         assert (second.message_ids, second.queued_id) == (first.message_ids, first.queued_id)
 
 

@@ -11,6 +11,7 @@ from models.store.steps import Answer
 from models.store.tool_results import StepResults
 from models.turns import ModelCall, ResultsCommit, ToolRun
 from tests.models.store.rows import ChatRows
+from workflows.chat.events import MessageEdited
 
 FIRST, SECOND = ToolCallRef(id="toolu_1", name="write"), ToolCallRef(id="toolu_2", name="read")
 
@@ -19,6 +20,7 @@ FIRST, SECOND = ToolCallRef(id="toolu_1", name="write"), ToolCallRef(id="toolu_2
 async def runs(chat: ChatRows) -> list[ToolRun]:
     """Two calls of a committed step."""
     await chat.write(StateName.R0, open_calls=False)
+    await chat.say("please")
     parts = [
         {"type": "tool-call", "tool_call_id": ref.id, "tool_name": ref.name, "args": {"for": ref.name}}
         for ref in (FIRST, SECOND)
@@ -43,11 +45,23 @@ async def test_a_call_is_read_with_its_arguments_and_its_model(chat: ChatRows, r
         )
 
 
-async def test_a_chat_that_has_moved_on_has_no_such_call(chat: ChatRows, runs: list[ToolRun]):
+async def test_a_step_that_never_was_has_no_such_call(chat: ChatRows, runs: list[ToolRun]):
     await steps.commit_results(chat.engine, ResultsCommit(chat_id=chat.chat, turn=3, step=2))
     earlier = runs[0].model_copy(update={"step": 1})
     assert await tool_results.read_call(chat.engine, earlier) is None
     assert await tool_results.record_result(chat.engine, earlier, result(earlier, "late")) is None
+
+
+async def test_a_call_of_a_part_that_was_cut_is_there_to_be_ended(chat: ChatRows, runs: list[ToolRun]):
+    await tool_results.claim(chat.engine, runs[0], claimed_by="1", input_hash="h")
+    asked, *_ = await chat.history()
+    receipt = await chat.commit(MessageEdited(await chat.draft("instead"), asked["id"]))
+    assert (receipt.state.turn, receipt.state.step, receipt.state.open_calls) == (4, 0, ())
+    call = await tool_results.read_call(chat.engine, runs[0])
+    assert call is not None
+    assert (call.running, call.status) == (False, "claimed")
+    assert await tool_results.record_result(chat.engine, runs[0], result(runs[0], "late")) is None
+    assert await chat.texts() == ["instead"]
 
 
 async def test_of_many_attempts_at_once_one_gets_the_call(chat: ChatRows, runs: list[ToolRun]):

@@ -18,7 +18,10 @@ from workflows.chat.events import (
     ContextCleared,
     Event,
     InterruptAsked,
+    MessageEdited,
     MessageSent,
+    QueuedDeleted,
+    QueuedPromoted,
     SteeringDue,
     StepStopped,
     TurnEnded,
@@ -44,6 +47,8 @@ class Rows(RuleBasedStateMachine):
         self.accepted: list[int] = []
         self.delivered: list[int] = []
         self.steering: set[int] = set()
+        self.dropped: list[int] = []
+        self.raised: set[int] = set()
         self.drafts = 0
         self.reentries = 0
 
@@ -58,12 +63,13 @@ class Rows(RuleBasedStateMachine):
             return
         assert (write.expect, write.expect_turn) == (before.name, before.turn)
         open_calls = before.open_calls
-        if isinstance(event, MessageSent):
+        if isinstance(event, MessageSent | MessageEdited):
             self.accepted.append(event.draft.int)
             if write.place == "queue":
                 self.queue.append(event.draft.int)
             if write.steers:
                 self.steering.add(event.draft.int)
+        open_calls = self.after_the_queue(write, open_calls)
         if isinstance(event, CallsAnswered):
             open_calls = self.answered(event, open_calls)
         if write.close_calls is not None:
@@ -75,7 +81,7 @@ class Rows(RuleBasedStateMachine):
                 self.enter(draft, open_calls)
         if write.promote_head:
             self.enter(self.queue.pop(0), open_calls)
-        elif isinstance(event, MessageSent) and write.place == "history":
+        elif isinstance(event, MessageSent | MessageEdited) and write.place == "history":
             self.enter(event.draft.int, open_calls)
         new_turn = write.turn != before.turn
         self.state = ChatState(
@@ -90,6 +96,23 @@ class Rows(RuleBasedStateMachine):
             compaction=self.compaction_after(write),
             snapshot_version=before.snapshot_version + 1,
         )
+
+    def after_the_queue(self, write: Write, open_calls: tuple[ToolCallRef, ...]) -> tuple[ToolCallRef, ...]:
+        """What is deleted, what is first; the calls that are still open then."""
+        if write.drop_queued is not None:
+            self.queue.remove(write.drop_queued)
+            self.dropped.append(write.drop_queued)
+        if write.raise_queued is not None:
+            self.queue.remove(write.raise_queued)
+            self.queue.insert(0, write.raise_queued)
+            self.raised.add(write.raise_queued)
+        if write.cut_from is None:
+            return open_calls
+        self.dropped += self.queue
+        self.queue.clear()
+        cut = max(place for place, role in enumerate(self.history) if role == "user")
+        del self.history[cut:]
+        return ()
 
     def compaction_after(self, write: Write) -> CompactionReason | None:
         if write.request_compaction:
@@ -113,6 +136,17 @@ class Rows(RuleBasedStateMachine):
     def send(self, busy: BusyBehavior) -> None:
         self.drafts += 1
         self.ask(MessageSent(UUID(int=self.drafts), busy))
+
+    @rule()
+    def edit(self) -> None:
+        self.drafts += 1
+        self.ask(MessageEdited(UUID(int=self.drafts), 1))
+
+    @precondition(lambda self: self.queue)
+    @rule(data=st.data(), promotes=st.booleans())
+    def choose_from_the_queue(self, data: st.DataObject, promotes: bool) -> None:
+        chosen = data.draw(st.sampled_from(self.queue))
+        self.ask(QueuedPromoted(chosen) if promotes else QueuedDeleted(chosen))
 
     @rule()
     def interrupt(self) -> None:
@@ -226,9 +260,9 @@ class Rows(RuleBasedStateMachine):
     @invariant()
     def no_accepted_message_is_lost_doubled_or_reordered(self) -> None:
         known = self.delivered + self.queue
-        assert sorted(known) == self.accepted
+        assert sorted(known + self.dropped) == self.accepted
         for kind in (self.steering, set(self.accepted) - self.steering):
-            of_kind = [draft for draft in known if draft in kind]
+            of_kind = [draft for draft in known if draft in kind - self.raised]
             assert of_kind == sorted(of_kind)
 
     @invariant()

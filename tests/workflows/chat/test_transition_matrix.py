@@ -16,7 +16,11 @@ from workflows.chat.events import (
     ContextCleared,
     Event,
     InterruptAsked,
+    InvalidStateReconciled,
+    MessageEdited,
     MessageSent,
+    QueuedDeleted,
+    QueuedPromoted,
     SteeringDue,
     StepStopped,
     Transition,
@@ -56,11 +60,15 @@ EVENTS: list[Event] = [
     MessageSent(DRAFT, BusyBehavior.QUEUE),
     MessageSent(DRAFT, BusyBehavior.INTERRUPT),
     MessageSent(DRAFT, BusyBehavior.STEER),
+    MessageEdited(DRAFT, 17),
+    QueuedDeleted(4),
+    QueuedPromoted(4),
     InterruptAsked(),
     ArchivedSet(True),
     ArchivedSet(False),
     CompactionRequested(),
     ContextCleared(),
+    InvalidStateReconciled(),
     TurnEnded(),
     StepStopped(),
     SteeringDue(),
@@ -82,7 +90,9 @@ def after(state: ChatState, event: Event) -> ChatState:
     """The state a decided write leaves behind, as the store applies it."""
     write = decide(state, event)
     placed = write.draft is not None and write.place == "queue"
-    queued = state.queued + placed - write.promote_head - (state.steering if write.place_steering else 0)
+    gone = write.promote_head + (write.drop_queued is not None)
+    queued = state.queued + placed - gone - (state.steering if write.place_steering else 0)
+    queued = 0 if write.cut_from is not None else queued
     return ChatState(status=write.status, archived=write.archived, queued=queued, turn=write.turn)
 
 
@@ -152,8 +162,16 @@ def test_what_a_state_needs_done(changes: dict[str, object], action: Action):
 
 
 def test_the_last_queued_message_leaves_an_empty_queue():
-    for event, name in ((TurnEnded(), StateName.R0), (StepStopped(), StateName.R0)):
-        status = ChatStatus.RUNNING if isinstance(event, TurnEnded) else ChatStatus.INTERRUPTING
+    for status, event, name in (
+        (ChatStatus.RUNNING, TurnEnded(), StateName.R0),
+        (ChatStatus.INTERRUPTING, StepStopped(), StateName.R0),
+        (ChatStatus.ERROR, QueuedPromoted(4), StateName.R0),
+        (ChatStatus.REQUIRES_ACTION, QueuedPromoted(4), StateName.R0),
+        (ChatStatus.ERROR, QueuedDeleted(4), StateName.E0),
+        (ChatStatus.RUNNING, QueuedDeleted(4), StateName.R0),
+        (ChatStatus.INTERRUPTING, QueuedDeleted(4), StateName.I0),
+        (ChatStatus.REQUIRES_ACTION, QueuedDeleted(4), StateName.A0),
+    ):
         assert after(ChatState(status=status, queued=1), event).name is name
 
 
@@ -174,10 +192,14 @@ def test_every_transition_of_the_specification_is_in_the_matrix():
     ],
     ids=lambda s: f"{s.status}-{s.archived}-{s.queued}",
 )
-def test_an_invalid_combination_admits_nothing(event: Event, state: ChatState):
+def test_an_invalid_combination_admits_nothing_but_being_reconciled(event: Event, state: ChatState):
     assert state.name is StateName.INVALID
-    with pytest.raises(InvalidState):
-        decide(state, event)
+    assert next_action(state) is Action.REST
+    if isinstance(event, InvalidStateReconciled):
+        assert after(state, event).name is (StateName.E1 if state.queued else StateName.E0)
+    else:
+        with pytest.raises(InvalidState):
+            decide(state, event)
 
 
 @pytest.mark.parametrize("status", list(ChatStatus))
@@ -205,11 +227,32 @@ def test_a_due_compaction_comes_after_open_calls_and_before_anything_else(reason
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: e.transition)
 @pytest.mark.parametrize("name", list(STATES))
-def test_only_archiving_and_queueing_carry_a_compaction_request(event: Event, name: StateName):
+def test_only_archiving_and_changes_of_the_queue_carry_a_compaction_request(event: Event, name: StateName):
     within_the_turn = (SteeringDue, ActionNeeded, CallsAnswered, ActionTimedOut)
     if not allowed(event.transition, name) or isinstance(event, within_the_turn):
         return
     write = decide(STATES[name], event)
     busy = STATES[name].status not in (ChatStatus.WAITING, ChatStatus.ERROR)
-    carries = isinstance(event, ArchivedSet) or (isinstance(event, MessageSent) and busy)
+    carries = isinstance(event, ArchivedSet | QueuedDeleted) or (isinstance(event, MessageSent) and busy)
     assert write.keep_compaction is carries
+
+
+STREAMING = (StateName.R0, StateName.R1, StateName.I0, StateName.I1)
+
+
+@pytest.mark.parametrize("name", [name for name in STATES if allowed(Transition.EDIT_MESSAGE, name)])
+def test_an_edit_begins_a_turn_of_its_own_and_stops_what_runs(name: StateName):
+    write = decide(STATES[name], MessageEdited(DRAFT, 17))
+    assert (write.expect_turn, write.turn) == (STATES[name].turn, STATES[name].turn + 1)
+    assert write.stop_turn is (name in STREAMING)
+
+
+def test_a_promotion_interrupts_what_runs_and_starts_a_turn_where_nothing_does():
+    running = decide(STATES[StateName.R1], QueuedPromoted(4))
+    assert (running.stop_turn, running.promote_head, running.turn) == (True, False, 1)
+    stopping = decide(STATES[StateName.I1], QueuedPromoted(4))
+    assert (stopping.stop_turn, stopping.promote_head, stopping.turn) == (False, False, 1)
+    for name in (StateName.E1, StateName.A1):
+        resting = decide(STATES[name], QueuedPromoted(4))
+        assert (resting.stop_turn, resting.promote_head, resting.turn) == (False, True, 2)
+        assert resting.clear_error

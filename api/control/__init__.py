@@ -1,0 +1,1 @@
+"""Commands to a chat that carry no content."""

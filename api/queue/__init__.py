@@ -1,0 +1,1 @@
+"""The queue of a chat: messages that wait for the running turn."""
