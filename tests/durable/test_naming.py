@@ -1,6 +1,5 @@
 """Titles and labels by a scripted model, beside real turns: late, wrong, renamed over, with dying workers."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import uuid4
@@ -16,7 +15,7 @@ from tests.api.watching.watchers import watching
 from tests.durable.caller import Caller
 from tests.durable.histories import current_run, history, words_in_history
 from tests.durable.processes import another_api
-from tests.durable.rows import Rows
+from tests.durable.rows import Rows, until
 
 TITLE, LABEL = "name_chat", "label_turn"
 PROVISIONAL = "Please read this"
@@ -78,12 +77,12 @@ async def costs(rows: Rows, chat: str) -> list[Any]:
 
 async def named_to_the_end(temporal: Client, chat: str) -> None:
     """Wait until nothing goes on beside the turns any more."""
-    async with asyncio.timeout(20):
-        while True:
-            run: Any = await current_run(temporal, chat)
-            if not run.raw_description.pending_activities:
-                return
-            await asyncio.sleep(0.05)
+
+    async def done() -> list[bool]:
+        run: Any = await current_run(temporal, chat)
+        return [] if run.raw_description.pending_activities else [True]
+
+    await until(done)
 
 
 async def test_title_and_label_come_beside_the_turn_and_are_told(namer: Caller, model: DemoModel, rows: Rows):
@@ -286,9 +285,11 @@ async def test_a_client_that_leaves_ends_its_proposal(caller: Caller, model: Dem
     await caller.read(chat).rested()
     with pytest.raises(httpx2.ReadTimeout):
         await propose(caller, chat, timeout=httpx2.Timeout(5, read=1.0))
-    async with asyncio.timeout(20):
-        while not [one async for one in temporal.list_workflows("ExecutionStatus = 'Canceled'")]:
-            await asyncio.sleep(0.1)
+
+    async def given_up() -> list[Any]:
+        return [one async for one in temporal.list_workflows("ExecutionStatus = 'Canceled'")]
+
+    await until(given_up)
     model.release("naming-left")
 
 
