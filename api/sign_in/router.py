@@ -31,6 +31,8 @@ _Text = Annotated[str | None, Query(max_length=4000)]
 
 
 class AuthMethod(BaseModel):
+    """One way to sign in."""
+
     enabled: bool
 
 
@@ -49,7 +51,7 @@ async def list_methods(request: Request) -> AuthMethods:
 
 @router.get(
     "/oidc/login",
-    operation_id="beginSignIn",
+    operation_id="startSignIn",
     status_code=303,
     response_class=Response,
     responses={303: {"description": "To the OpenID provider."}, **errors(404, 429, 503)},
@@ -77,7 +79,7 @@ async def begin(
 
 @router.get(
     "/oidc/callback",
-    operation_id="endSignIn",
+    operation_id="acceptSignIn",
     status_code=303,
     response_class=Response,
     responses={303: {"description": "Signed in."}, **errors(400, 403, 404, 429, 503)},
@@ -113,7 +115,7 @@ async def end(
 
 @router.post(
     "/logout",
-    operation_id="signOut",
+    operation_id="endSession",
     status_code=204,
     responses={204: {"description": "The session is over."}, **errors(403)},
 )
