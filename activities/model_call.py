@@ -26,6 +26,7 @@ from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
 from activities.prompt.assemble import assemble, facts_of, prompt_size
+from activities.prompt.chain import chain_link
 from activities.providers.directory import ProviderDirectory
 from activities.providers.failures import declined, provider_failure, without_output
 from activities.providers.headers import request_headers
@@ -119,7 +120,7 @@ class ModelCalls:
     async def _without_model(self, call: ModelCall, failure: Failure) -> StepOutcome:
         """There is nothing to call: the chat rests and says why."""
         outcome = await steps.fail_step(self.engine, call, failure)
-        self.live.wake_committed(call.chat_id, outcome.state.snapshot_version)
+        self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
         return outcome
 
     async def _answer(self, attempt: _Attempt, stop: asyncio.Event) -> _Ending:
@@ -150,7 +151,7 @@ class ModelCalls:
             model_config_id=model.config_id,
             usage=usage,
             runtime_ms=round((time.monotonic() - started) * 1000),
-            provider_response_id=finish.response_id,
+            provider_response_id=finish.response_id if model.is_remembered else None,
             compaction_due=is_due(usage, model.compaction_threshold),
         )
         return _Ending(writer, answer)
@@ -210,7 +211,8 @@ class ModelCalls:
         transcript = await self.attachments.fill(call.chat_id, rows)
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
         headers = request_headers(begun.owner_id, call.chat_id)
-        request = assemble(transcript, facts_of(model), self._offer(attempt).specs(), headers)
+        link = chain_link(transcript, model_config_id=model.config_id) if model.is_remembered else None
+        request = assemble(transcript, facts_of(model), self._offer(attempt).specs(), headers, link)
         metrics.PROMPT_SIZE.labels(model.provider, model.model).observe(prompt_size(request))
         return request
 

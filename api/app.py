@@ -42,6 +42,8 @@ from api.organizations.router import router as organizations_router
 from api.preferences.router import router as preferences_router
 from api.queue.router import router as queue_router
 from api.services import Services
+from api.sign_in.provider import OpenIdProvider
+from api.sign_in.router import router as sign_in_router
 from api.streaming.admission import Admission
 from api.streaming.hub import StreamHub
 from api.streaming.reading_along import ReadMarks
@@ -49,6 +51,7 @@ from api.streaming.router import router as streams_router
 from api.streaming.tail import Tail
 from api.sweeper import Sweeper
 from api.temporal_gateway import TemporalGateway
+from api.titles.router import router as titles_router
 from api.users.router import router as users_router
 from api.users.tokens import router as tokens_router
 from api.watching.chats import chat_list_events
@@ -108,6 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
         actions_router,
         streams_router,
         acl_router,
+        sign_in_router,  # before the users: `authmethods` is no user
         users_router,
         tokens_router,
         organizations_router,
@@ -116,6 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
         audit_router,
         preferences_router,
         inbox_router,
+        titles_router,
     ):
         app.include_router(router, prefix="/api/v2", dependencies=TOKEN_SCHEMES)
         app.include_router(router, prefix="/api/experimental", include_in_schema=False)
@@ -178,6 +183,8 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         idle_seconds=settings.idle_seconds,
         events_per_run=settings.events_per_run,
         action_seconds=settings.action_timeout_seconds,
+        titles=settings.titles,
+        labels=settings.turn_labels,
     )
     tail = Tail(settings.redis_url, redis)
     # each crowd may hold a part of the pool; some of it is always left for commands
@@ -196,6 +203,7 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     )
     uses = TokenUses(engine)
     keeper = FileKeeper(engine, blobs, unused_days=settings.unused_file_days)
+    provider = OpenIdProvider(settings) if settings.oidc_issuer_url else None
     guard = StreamGuard(engine, interval_seconds=settings.access_check_seconds)
     rate_limit = RateLimit(
         redis,
@@ -216,6 +224,7 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
             callers=CallerCache(engine, uses, Gate(width)),
             rate_limit=rate_limit,
             guard=guard,
+            provider=provider,
             chat_lists=chat_lists,
             inboxes=inboxes,
             hints=hints,
@@ -233,6 +242,8 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         await asyncio.gather(*tasks, return_exceptions=True)
         await hints.drain()
         await marks.drain()
+        if provider is not None:
+            await provider.close()
         await news.aclose()
         await redis.aclose()
         await engine.dispose()
