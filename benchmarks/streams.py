@@ -68,7 +68,7 @@ class StampingModel:
             "type": "message",
             "role": "assistant",
             "model": "m",
-            "content": [],
+            "content": list[object](),
             "usage": usage,
         }
         yield _event("message_start", message=message)
