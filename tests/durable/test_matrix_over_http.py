@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, select
 from activities.providers.demo import DemoModel, script_block
 from models.chat_state import ChatState, ChatStatus, StateName
 from models.store.tables import chats, messages, model_configs, queued_messages
-from tests.durable.caller import Caller
+from tests.durable.caller import Body, Caller
 from tests.durable.rows import until
 from workflows.chat.events import Transition
 from workflows.chat.machine import allowed
@@ -45,7 +45,7 @@ COMES_TO = {S.I0: (S.W,), S.I1: (S.R0, S.R1)}
 
 HOUR = func.make_interval(0, 0, 0, 0, 1)
 
-CALL = {"type": "tool-call", "tool_call_id": "call_1", "tool_name": "theirs", "args": {}}
+CALL: Body = {"type": "tool-call", "tool_call_id": "call_1", "tool_name": "theirs", "args": {}}
 
 
 def still(hold: str) -> str:
@@ -156,7 +156,7 @@ def asking(command: str) -> Ask:
     return lambda chat: chat.caller.ask(chat.id, command)
 
 
-RESULTS = {"results": [{"tool_call_id": "call_1", "output": "done"}]}
+RESULTS: Body = {"results": [{"tool_call_id": "call_1", "output": "done"}]}
 
 COMMANDS: dict[Transition, tuple[Ask, int]] = {
     T.SEND_QUEUE: (sending("queue"), 200),

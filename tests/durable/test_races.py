@@ -9,7 +9,7 @@ import pytest
 
 from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
-from tests.durable.caller import Caller, text_of
+from tests.durable.caller import Body, Caller, text_of
 from tests.durable.processes import another_api
 from tests.durable.rows import Rows
 from tests.durable.tools import awaited
@@ -111,8 +111,8 @@ async def hurried(perdure: Stack, hurried_api: str, model: DemoModel, rows: Rows
 
 
 async def test_results_that_meet_their_deadline(hurried: Caller):
-    step = {"text": "Let me see.", "tools": [{"name": "theirs", "input": {}}]}
-    tools = [{"name": "theirs", "input_schema": {"properties": {}}}]
+    step: Body = {"text": "Let me see.", "tools": [{"name": "theirs", "input": {}}]}
+    tools: list[Body] = [{"name": "theirs", "input_schema": {"properties": {}}}]
 
     async def race(pause: float) -> httpx2.Response:
         said = f"{script_block(step, {'text': 'There.'})} {uuid4()}"

@@ -112,7 +112,7 @@ class Step(_Part):
 class Script(_Part):
     """The answers to one message of the user, one step per model call."""
 
-    steps: tuple[Step, ...] = Field(min_length=1, max_length=200)
+    steps: tuple[Step, ...] = Field(min_length=1, max_length=500)
 
 
 AFTER_THE_LAST_STEP = Step(text="That was the last step of the script.")
