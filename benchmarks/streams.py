@@ -63,7 +63,7 @@ class StampingModel:
 
     async def _events(self) -> AsyncGenerator[bytes]:
         usage = {"input_tokens": 1, "output_tokens": 1}
-        message = {
+        message: dict[str, object] = {
             "id": "m",
             "type": "message",
             "role": "assistant",

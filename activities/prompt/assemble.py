@@ -62,6 +62,7 @@ def facts_of(model: ChatModel) -> ModelFacts:
         effective_effort(None, config),
         config,
         configured(config, model.provider_type),
+        model.context_limit,
     )
 
 

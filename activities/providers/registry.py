@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from activities.providers.anthropic import AnthropicProvider
-from activities.providers.protocol import ModelProvider
+from activities.providers.anthropic.bedrock import BedrockProvider
+from activities.providers.anthropic.vertex import VertexProvider
+from activities.providers.failures import provider_failure
+from activities.providers.protocol import ModelCallError, ModelProvider
+from models.failures import FailureKind
 from models.providers import Dialect, ProviderSettings, ProviderType
 
 
@@ -36,4 +40,35 @@ def _anthropic(endpoint: Endpoint) -> ModelProvider:
     return AnthropicProvider(api_key=key, base_url=endpoint.base_url, label=endpoint.label)
 
 
-FACTORIES: Mapping[Dialect, Factory] = {Dialect.ANTHROPIC: _anthropic}
+def _bedrock(endpoint: Endpoint) -> ModelProvider:
+    return BedrockProvider(
+        region=_needed(endpoint, endpoint.settings.region, "region"),
+        profile=endpoint.settings.profile,
+        api_key=endpoint.api_key.get_secret_value() if endpoint.api_key else None,
+        base_url=endpoint.base_url,
+        label=endpoint.label,
+    )
+
+
+def _vertex(endpoint: Endpoint) -> ModelProvider:
+    return VertexProvider(
+        region=_needed(endpoint, endpoint.settings.region, "region"),
+        project_id=_needed(endpoint, endpoint.settings.project, "project"),
+        access_token=endpoint.api_key.get_secret_value() if endpoint.api_key else None,
+        base_url=endpoint.base_url,
+        label=endpoint.label,
+    )
+
+
+def _needed(endpoint: Endpoint, value: str | None, setting: str) -> str:
+    if value is not None:
+        return value
+    failure = provider_failure(FailureKind.CONFIG, endpoint.label)
+    raise ModelCallError(failure.model_copy(update={"detail": f"The setting {setting!r} is missing."}))
+
+
+FACTORIES: Mapping[Dialect, Factory] = {
+    Dialect.ANTHROPIC: _anthropic,
+    Dialect.BEDROCK: _bedrock,
+    Dialect.VERTEX: _vertex,
+}
