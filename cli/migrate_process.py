@@ -16,6 +16,7 @@ from runtime.settings import Settings
 DEMO_MODEL = "perdure-demo"
 
 _CONTEXT_LIMIT = 200_000
+"""What all of these take at least."""
 
 
 def run() -> None:
@@ -39,6 +40,7 @@ def offered_models(settings: Settings) -> list[OfferedModel]:
     """The models that the environment can reach, best first."""
     named = {
         Preset.ANTHROPIC: (settings.anthropic_model, settings.anthropic_model),
+        Preset.OPENAI: (settings.openai_model, settings.openai_model),
         Preset.DEMO: (DEMO_MODEL, "Perdure demo model"),
     }
     return [

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from activities.prompt.chain import Link
 from activities.prompt.provider_tools import configured
 from activities.providers.protocol import ModelRequest, PromptMessage, ProviderTool, ToolSpec
 from models.chat_model import ChatModel
@@ -71,6 +72,7 @@ def assemble(
     model: ModelFacts,
     tools: Sequence[ToolSpec] = (),
     headers: Mapping[str, str] | None = None,
+    link: Link | None = None,
 ) -> ModelRequest:
     """Make the request for the next step.
 
@@ -80,9 +82,11 @@ def assemble(
     Args:
         transcript: rows as the model may see them, oldest first.
         headers: sent along, to tell gateways on the way whose chat this is.
+        link: where the vendor goes on with what it remembers; only what was said since is told then.
     """
-    system = [_system_text(row.parts) for row in transcript if row.role == "system"]
-    conversation = (row for row in transcript if row.role != "system")
+    rows = link.rows if link else transcript
+    system = [_system_text(row.parts) for row in rows if row.role == "system"]
+    conversation = (row for row in rows if row.role != "system")
     return ModelRequest(
         model=model.name,
         system=system,
@@ -94,6 +98,7 @@ def assemble(
         provider_tools=model.provider_tools,
         options=model.options,
         context_limit=model.context_limit,
+        previous_response_id=link.response_id if link else None,
         headers=dict(headers or {}),
     )
 

@@ -9,6 +9,7 @@ from activities.providers.anthropic import AnthropicProvider
 from activities.providers.anthropic.bedrock import BedrockProvider
 from activities.providers.anthropic.vertex import VertexProvider
 from activities.providers.failures import provider_failure
+from activities.providers.openai import Server, openai_chat, openai_responses, profile_for
 from activities.providers.protocol import ModelCallError, ModelProvider
 from models.failures import FailureKind
 from models.providers import Dialect, ProviderSettings, ProviderType
@@ -67,8 +68,21 @@ def _needed(endpoint: Endpoint, value: str | None, setting: str) -> str:
     raise ModelCallError(failure.model_copy(update={"detail": f"The setting {setting!r} is missing."}))
 
 
+def _openai_server(endpoint: Endpoint) -> Server:
+    return Server(
+        label=endpoint.label,
+        profile=profile_for(endpoint.type, endpoint.base_url),
+        api_key=endpoint.api_key.get_secret_value() if endpoint.api_key else "",
+        base_url=endpoint.base_url,
+        organization=endpoint.settings.organization,
+        api_version=endpoint.settings.api_version,
+    )
+
+
 FACTORIES: Mapping[Dialect, Factory] = {
     Dialect.ANTHROPIC: _anthropic,
     Dialect.BEDROCK: _bedrock,
     Dialect.VERTEX: _vertex,
+    Dialect.OPENAI_RESPONSES: lambda endpoint: openai_responses(_openai_server(endpoint)),
+    Dialect.OPENAI_CHAT: lambda endpoint: openai_chat(_openai_server(endpoint)),
 }
