@@ -41,6 +41,8 @@ from api.organizations.router import router as organizations_router
 from api.preferences.router import router as preferences_router
 from api.queue.router import router as queue_router
 from api.services import Services
+from api.sign_in.provider import OpenIdProvider
+from api.sign_in.router import router as sign_in_router
 from api.streaming.hub import StreamHub
 from api.streaming.router import router as streams_router
 from api.streaming.tail import Tail
@@ -106,6 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
         actions_router,
         streams_router,
         acl_router,
+        sign_in_router,  # before the users: `authmethods` is no user
         users_router,
         tokens_router,
         organizations_router,
@@ -193,6 +196,7 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     )
     uses = TokenUses(engine)
     keeper = FileKeeper(engine, blobs, unused_days=settings.unused_file_days)
+    provider = OpenIdProvider(settings) if settings.oidc_issuer_url else None
     guard = StreamGuard(engine, interval_seconds=settings.access_check_seconds)
     rate_limit = RateLimit(
         redis,
@@ -211,6 +215,7 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
             callers=CallerCache(engine, uses),
             rate_limit=rate_limit,
             guard=guard,
+            provider=provider,
             chat_lists=chat_lists,
             inboxes=inboxes,
             hints=hints,
@@ -227,6 +232,8 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await hints.drain()
+        if provider is not None:
+            await provider.close()
         await news.aclose()
         await redis.aclose()
         await engine.dispose()

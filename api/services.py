@@ -12,6 +12,7 @@ from api.auth.callers import CallerCache
 from api.auth.guard import StreamGuard
 from api.auth.rate_limit import RateLimit
 from api.files.links import FileLinks
+from api.sign_in.provider import OpenIdProvider
 from api.streaming.hub import StreamHub
 from api.temporal_gateway import TemporalGateway
 from api.watching.hub import ListHub
@@ -35,6 +36,7 @@ class Services:
     callers: CallerCache
     rate_limit: RateLimit
     guard: StreamGuard
+    provider: OpenIdProvider | None
     chat_lists: ListHub
     inboxes: ListHub
     hints: HintWriter
