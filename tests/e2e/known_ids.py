@@ -1,13 +1,29 @@
 """Loaded by the fuzzer: ids become those of things there are, so that requests reach what is behind them."""
 
+# The fuzzer's hooks and cases are made at run time.
+# pyright: reportUnknownMemberType=false, reportUntypedFunctionDecorator=false
+
 import json
 import os
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import schemathesis
 
-KNOWN: dict[str, Any] = json.loads(os.environ["KNOWN_IDS"])
+KNOWN: dict[str, str] = json.loads(os.environ["KNOWN_IDS"])
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: Any) -> None:
+    for values in (case.path_parameters, case.query, case.body):
+        if isinstance(values, dict):
+            _make_known(cast("dict[str, Any]", values))
+
+
+def _make_known(values: dict[str, Any]) -> None:
+    for name in KNOWN.keys() & values.keys():
+        if _is_uuid(values[name]):
+            values[name] = KNOWN[name]
 
 
 def _is_uuid(value: object) -> bool:
@@ -16,27 +32,3 @@ def _is_uuid(value: object) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _with_known(values: Any) -> Any:
-    if not isinstance(values, dict):
-        return values
-    named: dict[str, Any] = values
-    return {
-        name: KNOWN[name] if name in KNOWN and _is_uuid(value) else value for name, value in named.items()
-    }
-
-
-@schemathesis.hook
-def map_path_parameters(context: Any, path_parameters: Any) -> Any:
-    return _with_known(path_parameters)
-
-
-@schemathesis.hook
-def map_query(context: Any, query: Any) -> Any:
-    return _with_known(query)
-
-
-@schemathesis.hook
-def map_body(context: Any, body: Any) -> Any:
-    return _with_known(body)
