@@ -20,7 +20,7 @@ CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-ENDLESS = ("streamChat", "watchChats", "watchInbox")
+ENDLESS = ("streamChat", "watchChats", "watchInboxNotifications")
 """Streams go on until somebody hangs up; they have tests of their own."""
 
 
