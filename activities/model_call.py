@@ -210,7 +210,8 @@ class ModelCalls:
         transcript = await self.attachments.fill(call.chat_id, rows)
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
         headers = request_headers(begun.owner_id, call.chat_id)
-        request = assemble(transcript, facts_of(model), self._offer(attempt).specs(), headers)
+        user_prompt = await self.directory.user_prompt(begun.owner_id)
+        request = assemble(transcript, facts_of(model), self._offer(attempt).specs(), headers, user_prompt)
         metrics.PROMPT_SIZE.labels(model.provider, model.model).observe(prompt_size(request))
         return request
 

@@ -62,6 +62,7 @@ def facts_of(model: ChatModel) -> ModelFacts:
         effective_effort(None, config),
         config,
         configured(config, model.provider_type),
+        model.context_limit,
     )
 
 
@@ -70,6 +71,7 @@ def assemble(
     model: ModelFacts,
     tools: Sequence[ToolSpec] = (),
     headers: Mapping[str, str] | None = None,
+    user_prompt: str | None = None,
 ) -> ModelRequest:
     """Make the request for the next step.
 
@@ -79,8 +81,11 @@ def assemble(
     Args:
         transcript: rows as the model may see them, oldest first.
         headers: sent along, to tell gateways on the way whose chat this is.
+        user_prompt: what the owner of the chat wants every model to know.
     """
     system = [_system_text(row.parts) for row in transcript if row.role == "system"]
+    if user_prompt:
+        system.append(f"<user-instructions>\n{user_prompt}\n</user-instructions>")
     conversation = (row for row in transcript if row.role != "system")
     return ModelRequest(
         model=model.name,

@@ -21,7 +21,7 @@ SHORT_RUNS = {"PERDURE_IDLE_SECONDS": str(IDLE_SECONDS), "PERDURE_EVENTS_PER_RUN
 
 def whole_perdure(data_dir: Path, model_url: str) -> StackOptions:
     """All processes but the model, on free ports, with a sweeper that does not let a test wait."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANTHROPIC")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC", "OPENAI"))}
     return StackOptions(
         data_dir=data_dir,
         ports=dict.fromkeys(
