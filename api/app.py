@@ -9,13 +9,16 @@ from typing import cast
 import structlog
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 from api.actions.router import router as actions_router
 from api.ai_providers.router import router as providers_router
 from api.ai_providers.user_keys import router as provider_keys_router
 from api.audit.router import router as audit_router
 from api.auth.callers import CallerCache
+from api.auth.guard import StreamGuard
 from api.auth.principals import TOKEN_SCHEMES
+from api.auth.rate_limit import RateLimit
 from api.auth.uses import TokenUses
 from api.body_limit import BodyLimit
 from api.chat_models.overrides import router as overrides_router
@@ -89,10 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=_version(),
         description="Agent chats that do not die: durable, resumable, streamed.",
         lifespan=lifespan,
-        middleware=[
-            Middleware(RequestContext),
-            Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, larger=_LARGER_BODIES),
-        ],
+        middleware=_middleware(settings),
     )
     install_error_handlers(app)
     app.include_router(health_router)
@@ -128,6 +128,38 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router, prefix="/api/experimental", include_in_schema=False)
     describe_truthfully(app)
     return app
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    """Outermost first."""
+    cors = [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_credentials="*" not in settings.allowed_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=[
+                "Authorization",
+                "Coder-Session-Token",
+                "Content-Type",
+                "Idempotency-Key",
+                "Last-Event-ID",
+                "X-Request-Id",
+            ],
+            expose_headers=[
+                "Retry-After",
+                "X-RateLimit-Limit",
+                "X-RateLimit-Remaining",
+                "X-RateLimit-Reset",
+                "X-Request-Id",
+            ],
+        )
+    ]
+    return [
+        Middleware(RequestContext),
+        *(cors if settings.allowed_origins else []),
+        Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, larger=_LARGER_BODIES),
+    ]
 
 
 def end_streams(app: FastAPI) -> None:
@@ -167,24 +199,32 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     )
     uses = TokenUses(engine)
     keeper = FileKeeper(engine, blobs, unused_days=settings.unused_file_days)
-    background = (hub.run, sweeper.run, uses.run, keeper.run, configuration.run)
+    guard = StreamGuard(engine, interval_seconds=settings.access_check_seconds)
+    rate_limit = RateLimit(
+        redis,
+        per_token=settings.rate_limit_per_minute,
+        per_address=settings.rate_limit_per_minute_and_address,
+    )
+    background = (hub.run, sweeper.run, uses.run, keeper.run, configuration.run, guard.run)
     tasks = [asyncio.create_task(_for_ever(run)) for run in background]
     try:
         yield Services(
-            settings,
-            engine,
-            redis,
-            gateway,
-            hub,
-            CallerCache(engine, uses),
-            chat_lists,
-            inboxes,
-            hints,
-            blobs,
-            FileLinks(engine),
-            asyncio.Semaphore(_MAX_UPLOADS),
-            configuration,
-            keys,
+            settings=settings,
+            engine=engine,
+            redis=redis,
+            gateway=gateway,
+            streams=hub,
+            callers=CallerCache(engine, uses),
+            rate_limit=rate_limit,
+            guard=guard,
+            chat_lists=chat_lists,
+            inboxes=inboxes,
+            hints=hints,
+            blobs=blobs,
+            links=FileLinks(engine),
+            uploads=asyncio.Semaphore(_MAX_UPLOADS),
+            configuration=configuration,
+            keys=keys,
         )
     finally:
         for streams in (hub, chat_lists, inboxes):

@@ -32,6 +32,7 @@ class ErrorBody(BaseModel):
     message: str = Field(examples=["The request is not valid."])
     detail: str | None = Field(default=None, examples=["content[0].text: Must not be empty."])
     validations: list[FieldError] | None = None
+    request_id: str | None = Field(default=None, description="To be told when asking for help.")
 
 
 class ApiError(Exception):
@@ -66,6 +67,9 @@ class ApiError(Exception):
             body["detail"] = self.detail
         if self.validations:
             body["validations"] = [{"field": field, "detail": text} for field, text in self.validations]
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
+        if request_id:
+            body["request_id"] = request_id
         return Response(orjson.dumps(body), self.status, self.headers, "application/json")
 
 

@@ -1,4 +1,5 @@
-"""What happens around every request: its id, its log line, its metrics, and the last line of defence."""
+"""What happens around every request: its id, its log line, its metrics, the headers every answer has, and the
+last line of defence."""
 
 import re
 import time
@@ -6,13 +7,22 @@ from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.auth.state import answer_headers
 from api.errors import ApiError
 from runtime import metrics
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 _QUIET = ("/healthz", "/readyz", "/metrics")
+
+_SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
+"""In every answer, unless it says otherwise itself."""
 
 log = structlog.get_logger("api")
 
@@ -31,7 +41,7 @@ class RequestContext:
         request_id = given if _REQUEST_ID.match(given) else uuid4().hex
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        answer = _Answer(send, request_id)
+        answer = _Answer(send, request_id, HTTPConnection(scope))
         began = time.perf_counter()
         try:
             await self.app(scope, receive, answer)
@@ -46,9 +56,12 @@ class RequestContext:
 class _Answer:
     """The way back to the client. Adds the request's id and remembers the status."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, connection: HTTPConnection) -> None:
         self._send = send
         self._request_id = request_id
+        self._extra = answer_headers(connection)
+        self._private = connection.url.path.startswith("/api/")
+        self._secure = connection.url.scheme in ("https", "wss")
         self.status = 0
         self.streamed = False
 
@@ -57,11 +70,22 @@ class _Answer:
         if kind in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
             self.status = message.get("status", 101)
             headers = MutableHeaders(raw=message.setdefault("headers", []))
-            headers["X-Request-Id"] = self._request_id
+            self._complete(headers)
             self.streamed = headers.get("content-type", "").startswith("text/event-stream")
         elif kind == "websocket.close":
             self.status = self.status or 403
         await self._send(message)
+
+    def _complete(self, headers: MutableHeaders) -> None:
+        headers["X-Request-Id"] = self._request_id
+        headers.update(self._extra)
+        for name, value in _SECURITY.items():
+            headers.setdefault(name, value)
+        if self._private:
+            headers.setdefault("Cache-Control", "no-store")
+            headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        if self._secure:
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
 
 
 def _failed(request_id: str) -> ASGIApp:

@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 
 from api.auth.callers import CallerCache
+from api.auth.guard import StreamGuard
+from api.auth.rate_limit import RateLimit
 from api.files.links import FileLinks
 from api.streaming.hub import StreamHub
 from api.temporal_gateway import TemporalGateway
@@ -31,6 +33,8 @@ class Services:
     gateway: TemporalGateway
     streams: StreamHub
     callers: CallerCache
+    rate_limit: RateLimit
+    guard: StreamGuard
     chat_lists: ListHub
     inboxes: ListHub
     hints: HintWriter

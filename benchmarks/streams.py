@@ -63,12 +63,12 @@ class StampingModel:
 
     async def _events(self) -> AsyncGenerator[bytes]:
         usage = {"input_tokens": 1, "output_tokens": 1}
-        message = {
+        message: dict[str, object] = {
             "id": "m",
             "type": "message",
             "role": "assistant",
             "model": "m",
-            "content": [],
+            "content": list[object](),
             "usage": usage,
         }
         yield _event("message_start", message=message)

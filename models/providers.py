@@ -103,12 +103,14 @@ class ProviderSettings(Options):
         project: of vertex.
         organization: of openai, sent along.
         api_version: of azure.
+        profile: name of a profile of the machine's own credentials, for bedrock.
     """
 
     region: _Setting | None = None
     project: _Setting | None = None
     organization: _Setting | None = None
     api_version: _Setting | None = None
+    profile: _Setting | None = None
 
 
 class KeyPolicy(Options):

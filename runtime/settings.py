@@ -42,6 +42,15 @@ class Settings(BaseSettings):
     poll_interval_seconds: float = Field(
         default=10.0, description="Streams look at the rows this often, in case a wake-up was lost."
     )
+    rate_limit_per_minute: int = Field(
+        default=3000, ge=0, description="Requests that one token may make in a minute; 0: any number."
+    )
+    rate_limit_per_minute_and_address: int = Field(
+        default=300, ge=0, description="The same for one address, of requests without a valid token."
+    )
+    access_check_seconds: float = Field(
+        default=3.0, gt=0, description="Open streams of those who may read no more end after about this long."
+    )
     allowed_origins: list[str] = Field(
         default_factory=list[str],
         description='Origins of pages of other sites that may use the API: ["https://chat.example.com"].',

@@ -23,6 +23,7 @@ DISPLAY_NAMES = {
     "openai-compat": "OpenAI Compatible",
     "openrouter": "OpenRouter",
     "vercel": "Vercel AI Gateway",
+    "vertex": "Google Vertex AI",
 }
 
 _TRANSIENT_MESSAGES = {

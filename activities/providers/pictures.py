@@ -12,13 +12,14 @@ def dimensions(data: bytes) -> tuple[int, int] | None:
             return struct.unpack("<HH", data[6:10])
         if data.startswith(b"\xff\xd8"):
             return _jpeg(data)
-        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and len(data) >= _WEBP_HEAD:
             return _webp(data)
     except (struct.error, IndexError):
         return None
     return None
 
 
+_WEBP_HEAD = 25
 _SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 
@@ -41,7 +42,7 @@ def _jpeg(data: bytes) -> tuple[int, int] | None:
 
 def _webp(data: bytes) -> tuple[int, int] | None:
     match data[12:16]:
-        case b"VP8X":
+        case b"VP8X" if len(data) >= 30:
             return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
         case b"VP8 ":
             width, height = struct.unpack("<HH", data[26:30])

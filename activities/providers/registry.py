@@ -8,6 +8,8 @@ from typing import Any, cast
 from pydantic import SecretStr
 
 from activities.providers.anthropic import AnthropicProvider
+from activities.providers.anthropic.bedrock import BedrockProvider
+from activities.providers.anthropic.vertex import VertexProvider
 from activities.providers.failures import provider_failure
 from activities.providers.openai import Server, openai_chat, openai_responses, profile_for
 from activities.providers.protocol import ModelCallError, ModelProvider
@@ -54,17 +56,12 @@ def _anthropic(endpoint: Endpoint) -> ModelProvider:
 
 
 def _bedrock(endpoint: Endpoint) -> ModelProvider:
-    region = endpoint.settings.region
-    if region is None:
-        raise endpoint.unusable("A provider of type bedrock needs the setting region.")
-    try:
-        from activities.providers.anthropic.bedrock import BedrockProvider
-    except ImportError:
-        raise endpoint.unusable(
-            "This worker lacks the packages for Bedrock: install perdure[bedrock]."
-        ) from None
     return BedrockProvider(
-        region=region, base_url=endpoint.base_url, label=endpoint.label, **_aws_credentials(endpoint)
+        region=_needed(endpoint, endpoint.settings.region, "region"),
+        profile=endpoint.settings.profile,
+        base_url=endpoint.base_url,
+        label=endpoint.label,
+        **_aws_credentials(endpoint),
     )
 
 
@@ -75,36 +72,31 @@ def _aws_credentials(endpoint: Endpoint) -> dict[str, str]:
         return {"api_key": endpoint.key} if endpoint.key else {}
     try:
         given: Any = json.loads(endpoint.key)
-        found = {name: cast(dict[str, str], given)[stored] for name, stored in _AWS_NAMES.items()}
-    except (ValueError, KeyError, TypeError):
+        stored = cast(dict[str, str], given)
+        found = {"access_key": stored["access_key_id"], "secret_key": stored["secret_access_key"]}
+    except (ValueError, KeyError):
         raise endpoint.unusable(
             "The key of a provider of type bedrock is an API key of Bedrock, or a JSON object with "
             "access_key_id and secret_access_key."
         ) from None
-    token = cast(dict[str, str], given).get("session_token")
+    token = stored.get("session_token")
     return found | ({"session_token": token} if token else {})
 
 
-_AWS_NAMES = {"access_key": "access_key_id", "secret_key": "secret_access_key"}
-
-
 def _vertex(endpoint: Endpoint) -> ModelProvider:
-    region, project = endpoint.settings.region, endpoint.settings.project
-    if region is None or project is None:
-        raise endpoint.unusable("A provider of type vertex needs the settings region and project.")
-    try:
-        from activities.providers.anthropic.vertex import VertexProvider
-    except ImportError:
-        raise endpoint.unusable(
-            "This worker lacks the packages for Vertex: install perdure[vertex]."
-        ) from None
     return VertexProvider(
-        region=region,
-        project_id=project,
+        region=_needed(endpoint, endpoint.settings.region, "region"),
+        project_id=_needed(endpoint, endpoint.settings.project, "project"),
         access_token=endpoint.key or None,
         base_url=endpoint.base_url,
         label=endpoint.label,
     )
+
+
+def _needed(endpoint: Endpoint, value: str | None, setting: str) -> str:
+    if value is None:
+        raise endpoint.unusable(f"A provider of type {endpoint.type} needs the setting {setting}.")
+    return value
 
 
 def _server(endpoint: Endpoint) -> Server:

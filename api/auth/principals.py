@@ -13,6 +13,7 @@ from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from api.auth.cookies import COOKIE, refuse_foreign_page
+from api.auth.state import remember_caller
 from api.errors import ApiError
 from api.services import services_of
 from models.permissions import Scope
@@ -33,11 +34,13 @@ async def authenticate(connection: HTTPConnection) -> Caller:
     """The user whose token the request carries.
 
     Raises:
-        ApiError: 401, there is none or it is not valid. 403, it is not good for this.
+        ApiError: 401, there is none or it is not valid. 403, it is not good for this. 429, too many requests.
     """
     secret, by_cookie = _secret(connection)
-    caller = await services_of(connection).callers.find(secret) if secret else None
+    services = services_of(connection)
+    caller = await services.callers.find(secret) if secret else None
     if caller is None:
+        await services.rate_limit.count_address(connection)
         raise ApiError(
             401,
             "This needs a valid token." if secret else "This needs a token.",
@@ -45,6 +48,8 @@ async def authenticate(connection: HTTPConnection) -> Caller:
             headers={"WWW-Authenticate": "Bearer"},
         )
     structlog.contextvars.bind_contextvars(user_id=str(caller.user_id))
+    remember_caller(connection, caller)
+    await services.rate_limit.count_token(connection, caller.token_id)
     method = connection.scope.get("method", "GET")
     if by_cookie and (connection.scope["type"] == "websocket" or method not in _SAFE_METHODS):
         refuse_foreign_page(connection)

@@ -12,6 +12,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.auth.principals import CurrentCaller, authenticate
+from api.auth.state import remember_chat
 from api.chats.segments import ChatId
 from api.errors import ApiError, invalid, not_found
 from api.services import services_of
@@ -38,6 +39,7 @@ async def find_chat(connection: HTTPConnection, chat: ChatId, caller: CurrentCal
     record = await chats.find_chat(services_of(connection).engine, caller, chat)
     if record is None:
         raise not_found("chat")
+    remember_chat(connection, record.id)
     return record
 
 

@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+from api.audit.trail import Trail
 from api.chats.labels import checked_labels
 from api.chats.schemas import EditChat
 from api.commands import run_command
@@ -11,6 +12,7 @@ from api.requests import without_nul
 from api.services import Services
 from models.hints import Hint, HintKind
 from models.store.accounts import Caller
+from models.store.audit import write_done
 from models.store.chats import ChatRecord
 from models.store.edits import Edit, edit_chat, stage_edit
 from models.store.pins import close_gaps
@@ -19,7 +21,9 @@ from models.turns import SetArchived
 _MAX_TITLE = 200
 
 
-async def apply_edit(services: Services, caller: Caller, chat: ChatRecord, body: EditChat) -> None:
+async def apply_edit(
+    services: Services, caller: Caller, chat: ChatRecord, body: EditChat, trail: Trail
+) -> None:
     """Make all changes of a request, or none: every field is checked before the first is written.
 
     Raises:
@@ -29,10 +33,12 @@ async def apply_edit(services: Services, caller: Caller, chat: ChatRecord, body:
     edit = _checked(chat, body)
     _check_archived(chat, body)
     _check_pin(chat, body)
+    change = trail.change(body.model_dump(mode="json", exclude_none=True))
     if body.archived is None:
-        await edit_chat(services.engine, caller, chat, edit, body.pin_order)
+        await edit_chat(services.engine, caller, chat, edit, body.pin_order, change)
     else:
         await _edit_and_archive(services, chat, edit, archived=body.archived)
+        await write_done(services.engine, change, 204)
     if edit.title is not None:
         services.hints.send(Hint(chat.owner_id, chat.id, HintKind.TITLE_CHANGE))
 

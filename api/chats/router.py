@@ -16,6 +16,7 @@ from api.chats.labels import checked_labels
 from api.chats.schemas import ChatCost, CreateChat, EditChat
 from api.chats.search import checked_workspaces, parse_filter
 from api.chats.tools import checked_tools
+from api.chats.trail import ChatTrail
 from api.content import NO_SUCH_FILE, provisional_title, read_content
 from api.errors import ApiError, invalid
 from api.features import ZERO_UUID, refuse_unavailable
@@ -216,8 +217,10 @@ async def get_cost(request: Request, chat: CurrentChat, caller: CurrentCaller) -
     status_code=204,
     responses={204: {"description": "Changed."}, **errors(400, 404, 409, 503)},
 )
-async def edit_chat(request: Request, body: EditChat, chat: UpdatableChat, caller: CurrentCaller) -> Response:
+async def edit_chat(
+    request: Request, trail: ChatTrail, body: EditChat, chat: UpdatableChat, caller: CurrentCaller
+) -> Response:
     """Change title, labels, place among the pinned chats, or archived. Nothing is changed unless all of it
     can be."""
-    await apply_edit(services_of(request), caller, chat, body)
+    await apply_edit(services_of(request), caller, chat, body, trail)
     return Response(status_code=204)

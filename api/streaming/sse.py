@@ -2,11 +2,14 @@
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.streaming.events import Event
+from api.streaming.guarding import guarded
 from api.streaming.serving import farewell_seconds, serve
 from api.streaming.subscription import End, Subscription
 
@@ -43,7 +46,10 @@ class EventStream(Response):
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-        async with self._subscribing as reader:
+        async with (
+            self._subscribing as reader,
+            guarded(HTTPConnection(scope), partial(reader.end, End.DENIED)),
+        ):
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )

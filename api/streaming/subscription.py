@@ -24,6 +24,7 @@ class End(StrEnum):
     UNAVAILABLE = "unavailable"
     INTERRUPTED = "interrupted"
     EXPIRED = "expired"
+    DENIED = "denied"
     CLIENT = "client"
 
 

@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from starlette.websockets import WebSocket
 
 from api.streaming.events import Event
+from api.streaming.guarding import guarded
 from api.streaming.serving import farewell_seconds, serve
 from api.streaming.subscription import End, Subscription
 
 _CLOSE_CODES = {
     End.CLIENT: 1008,
+    End.DENIED: 1008,
     End.EXPIRED: 1000,
     End.SHUTDOWN: 1012,
     End.SLOW: 1013,
@@ -21,6 +24,7 @@ _CLOSE_CODES = {
 
 _REASONS = {
     End.CLIENT: "this stream takes no messages",
+    End.DENIED: "you may not read this any more",
     End.EXPIRED: "open for an hour; connect again",
     End.SHUTDOWN: "the server is shutting down; connect again",
     End.SLOW: "you read too slowly; connect again",
@@ -60,7 +64,7 @@ async def stream_to(
         message = await websocket.receive()
         client_left = message["type"] == "websocket.disconnect"
 
-    async with subscribing as reader:
+    async with subscribing as reader, guarded(websocket, partial(reader.end, End.DENIED)):
         await websocket.accept()
         end = await serve("websocket", reader, send_batch, disconnected())
     if not client_left:

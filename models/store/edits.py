@@ -15,6 +15,7 @@ from sqlalchemy import delete, func, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.store.accounts import Caller
+from models.store.audit import Change, write_change
 from models.store.chats import ChatRecord
 from models.store.pins import place_pin
 from models.store.reading import reading, transaction
@@ -40,21 +41,30 @@ class Edit:
 
 
 async def edit_chat(
-    engine: AsyncEngine, caller: Caller, chat: ChatRecord, edit: Edit, pin_order: int | None = None
+    engine: AsyncEngine,
+    caller: Caller,
+    chat: ChatRecord,
+    edit: Edit,
+    pin_order: int | None = None,
+    change: Change | None = None,
 ) -> None:
-    """Make a change, all of it or nothing. `pin_order`: see `models.store.pins.place_pin`."""
+    """Make a change, all of it or nothing, and note it in the audit log.
+
+    Args:
+        pin_order: See `models.store.pins.place_pin`.
+    """
     changes = edit.columns()
     if edit.labels is not None:
         changes["updated_at"] = func.now()
     statement = update(chats).where(updatable(caller.user_id), chats.c.id == chat.id).values(**changes)
-    if pin_order is not None:
-        async with transaction(engine) as conn:
+    if pin_order is None and not changes:
+        return
+    async with transaction(engine) as conn:
+        if pin_order is not None:
             await place_pin(conn, chat.owner_id, chat.id, pin_order)
-            if changes:
-                await conn.execute(statement)
-    elif changes:
-        async with reading(engine) as conn:
+        if changes:
             await conn.execute(statement)
+        await write_change(conn, change, status=204)
 
 
 async def stage_edit(engine: AsyncEngine, chat_id: UUID, edit: Edit, *, command_id: str) -> None:

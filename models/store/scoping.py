@@ -26,7 +26,8 @@ def access_to_chat(who: Who) -> ColumnElement[str | None]:
     """
     role = _role(who)
     member = role.in_(roles_with(Permission.CREATE_CHATS))
-    site_owner = exists().where(users.c.id == who, users.c.site_role == SiteRole.OWNER)
+    person = users.alias()  # queries that this goes into join their owners
+    site_owner = exists().where(person.c.id == who, person.c.site_role == SiteRole.OWNER)
     return case(
         (and_(chats.c.owner_id == who, or_(member, site_owner)), Access.OWNER),
         (or_(role.in_(roles_with(Permission.UPDATE_ALL_CHATS)), site_owner), Access.ADMIN),

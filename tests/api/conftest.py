@@ -47,6 +47,7 @@ def settings(stack: Stack, database_url: str) -> Settings:
         command_timeout_seconds=0.3,
         poll_interval_seconds=0.2,
         sweep_interval_seconds=3600,
+        access_check_seconds=0.2,
     )
 
 

@@ -123,3 +123,22 @@ async def test_the_log_is_read_in_pages_and_through_filters(door: Door, people: 
     assert await lines(people, user_id=str(uuid4())) == []
     assert await lines(people, organization_id=str(uuid4())) == []
     assert (await people.http("auditor").get("/audit", params={"limit": 201})).status_code == 400
+
+
+async def test_changes_of_a_chat_are_told_and_refused_ones_too(door: Door, people: People):
+    chat = await door.create("a question")
+    path = f"/chats/{chat['id']}"
+    assert (await door.owner.http.patch(path, json={"title": "Clocks", "pin_order": 1})).status_code == 204
+    assert (await people.http("org-admin").patch(path, json={"title": " "})).status_code == 400
+    assert (await people.http("org-admin").patch(path, json={"title": 7})).status_code == 400
+    assert (await people.http("auditor").patch(path, json={"title": "Mine"})).status_code == 404
+    assert (await people.http("member").patch(path, json={"title": "Mine"})).status_code == 404
+    told = await lines(people, target_id=chat["id"])
+    assert [(one["outcome"], one["status_code"]) for one in told[::-1]] == [
+        ("done", 204),
+        ("rejected", 400),
+        ("rejected", 400),
+        ("rejected", 404),
+    ]
+    assert told[-1]["changes"] == {"title": "Clocks", "pin_order": 1}
+    assert {one["target_type"] for one in told} == {"chat"}

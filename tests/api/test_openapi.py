@@ -1,8 +1,12 @@
 """The description of the API says what is answered."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 
 from api.app import create_app
 from runtime.settings import Settings
@@ -39,3 +43,57 @@ def test_every_operation_on_chats_says_what_happens_without_a_token(
         if path.startswith("/api/"):
             for operation in methods.values():
                 assert "401" in operation["responses"], path
+
+
+VERBS = (
+    "accept|activate|add|approve|archive|check|clear|compact|create|decide|delete|deny|download|edit|get|"
+    "interrupt|leave|list|make|mark|move|promote|propose|put|reconcile|remove|replace|revoke|send|set|share|"
+    "start|stop|stream|submit|suspend|test|upload|watch"
+)
+
+
+def test_every_operation_is_named_as_a_method_would_be(described: Any):
+    for operation in operations(described):
+        assert re.fullmatch(f"({VERBS})([A-Z][a-zA-Z0-9]*)?", operation["operationId"]), operation[
+            "operationId"
+        ]
+
+
+def test_every_operation_says_what_it_does_in_a_line_of_its_own(described: Any):
+    for operation in operations(described):
+        assert operation["description"].strip(), operation["operationId"]
+    summaries = [operation["summary"] for operation in operations(described)]
+    assert len(set(summaries)) == len(summaries)
+
+
+def test_every_body_has_an_example_that_is_taken():
+    app = create_app(Settings())
+    document = app.openapi()
+    described = {operation["operationId"]: operation for operation in operations(document["paths"])}
+    checked: set[str] = set()
+    for route in own_routes(app.routes):
+        body = described.get(route.operation_id or "", {}).get("requestBody", {}).get("content", {})
+        if route.body_field is None or "application/json" not in body:
+            continue
+        content = body["application/json"]
+        name = content["schema"].get("$ref", "").rpartition("/")[2]
+        shape = document["components"]["schemas"].get(name, content["schema"])
+        for example in shape.get("examples", [content.get("example")]):
+            body_type: Any = route.body_field.field_info.annotation
+            TypeAdapter[Any](body_type).validate_python(example)
+        checked.add(route.operation_id or "")
+    assert {"createChat", "sendMessage", "setCompactionThreshold"} <= checked
+    assert checked == {
+        name
+        for name, operation in described.items()
+        if "application/json" in operation.get("requestBody", {}).get("content", {})
+    }
+
+
+def own_routes(routes: Any) -> Iterator[APIRoute]:
+    """The routes of included routers, which FastAPI keeps apart."""
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield route
+        elif (router := getattr(route, "original_router", None)) is not None:
+            yield from own_routes(router.routes)

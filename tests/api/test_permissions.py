@@ -156,6 +156,7 @@ async def test_the_list_holds_the_callers_own_chats_only(door: Door, people: Peo
 async def test_a_chat_that_does_not_exist_looks_like_one_that_is_not_shown(door: Door, people: People):
     chat = await door.create()
     stranger = people.http("other-tenant")
-    hidden = await stranger.get(f"/chats/{chat['id']}")
-    absent = await stranger.get(f"/chats/{uuid4()}")
+    same = {"X-Request-Id": "same"}
+    hidden = await stranger.get(f"/chats/{chat['id']}", headers=same)
+    absent = await stranger.get(f"/chats/{uuid4()}", headers=same)
     assert (hidden.status_code, hidden.json()) == (absent.status_code, absent.json())

@@ -67,8 +67,9 @@ async def test_an_expired_token_is_none(door: Door):
 async def test_errors_have_one_shape(door: Door, method: str, path: str, status: int):
     response = await door.owner.http.request(method, f"{door.served.url}{path}")
     assert response.status_code == status
-    assert set(response.json()) <= {"message", "detail", "validations"}
+    assert set(response.json()) <= {"message", "detail", "validations", "request_id"}
     assert response.json()["message"]
+    assert response.json()["request_id"] == response.headers["x-request-id"]
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from temporalio.client import Client
 
-from activities.providers.demo import DemoModel
 from cli.stack import Stack
 from runtime.database import driver_url
 from runtime.redis import open_redis
+from tests.activities.providers.request_rules.checked import CheckedModel
 from tests.durable.caller import Caller
 from tests.durable.histories import connect
 from tests.durable.processes import SHORT_RUNS, ToolWorker, another_api, whole_perdure
@@ -21,13 +21,13 @@ from tests.durable.side_effects import Effects
 
 
 @pytest.fixture(scope="package")
-async def model() -> AsyncGenerator[DemoModel]:
-    async with DemoModel() as model:
+async def model() -> AsyncGenerator[CheckedModel]:
+    async with CheckedModel() as model:
         yield model
 
 
 @pytest.fixture(scope="package")
-async def perdure(tmp_path_factory: pytest.TempPathFactory, model: DemoModel) -> AsyncGenerator[Stack]:
+async def perdure(tmp_path_factory: pytest.TempPathFactory, model: CheckedModel) -> AsyncGenerator[Stack]:
     """A stack whose parts a test may kill and start; it leaves all of them running."""
     async with Stack(whole_perdure(tmp_path_factory.mktemp("perdure"), model.base_url)) as stack:
         yield stack
@@ -49,7 +49,7 @@ async def redis(perdure: Stack) -> AsyncGenerator[Redis]:
 
 
 @pytest.fixture
-async def caller(perdure: Stack, model: DemoModel, rows: Rows) -> AsyncGenerator[Caller]:
+async def caller(perdure: Stack, model: CheckedModel, rows: Rows) -> AsyncGenerator[Caller]:
     """A client of the API; what it started is over when the test is."""
     token = perdure.token
     assert token is not None
@@ -72,7 +72,7 @@ async def hasty_api(perdure: Stack) -> AsyncGenerator[str]:
 
 
 @pytest.fixture
-async def hasty(perdure: Stack, hasty_api: str, model: DemoModel, rows: Rows) -> AsyncGenerator[Caller]:
+async def hasty(perdure: Stack, hasty_api: str, model: CheckedModel, rows: Rows) -> AsyncGenerator[Caller]:
     """A client of that API."""
     token = perdure.token
     assert token is not None

@@ -81,6 +81,24 @@ async def test_a_chat_is_resumed_and_shown(perdure: Perdure) -> None:
     assert whole["chat"]["status"] == "waiting"
 
 
+async def test_a_chat_is_compacted_cleared_and_its_queue_shown(perdure: Perdure) -> None:
+    chat_id = (await perdure("chat", script_block({"text": "ok"}))).chat_id
+    compacted = await perdure("chat", "--resume", chat_id, "/compact")
+    assert compacted.code == 0
+    assert "Go on with" in compacted.err
+    nothing = await perdure("chat", "--resume", chat_id, "/compact")
+    assert nothing.code == 1
+    assert "nothing to compact" in nothing.err
+    assert (await perdure("chat", "--resume", chat_id, "--json", "/queue")).out == "[]\n"
+    await perdure("chat", "--resume", chat_id, script_block({"text": "more"}))
+    cleared = await perdure("chat", "--resume", chat_id, "/clear")
+    assert cleared.code == 0
+    assert "has forgotten" in cleared.err
+    alone = await perdure("chat", "/clear")
+    assert alone.code == 1
+    assert "--resume" in alone.err
+
+
 async def test_words_come_from_standard_input(perdure: Perdure) -> None:
     script = script_block({"text": "Heard."})
     assert (await perdure("chat", "-", given=script)).out == "Heard.\n"

@@ -5,28 +5,28 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from activities.providers.demo import DemoModel
 from cli.stack import Stack
 from perdure.client import Perdure
+from tests.activities.providers.request_rules.checked import CheckedModel
 from tests.durable.processes import whole_perdure
 from tests.perdure.proxy import Proxy, proxy
 
 
 @pytest.fixture(scope="package")
-async def model() -> AsyncGenerator[DemoModel]:
-    async with DemoModel() as model:
+async def model() -> AsyncGenerator[CheckedModel]:
+    async with CheckedModel() as model:
         yield model
 
 
 @pytest.fixture(scope="package")
-async def whole(tmp_path_factory: pytest.TempPathFactory, model: DemoModel) -> AsyncGenerator[Stack]:
+async def whole(tmp_path_factory: pytest.TempPathFactory, model: CheckedModel) -> AsyncGenerator[Stack]:
     """A stack whose parts a test may kill and start; it leaves all of them running."""
     async with Stack(whole_perdure(tmp_path_factory.mktemp("client"), model.base_url)) as stack:
         yield stack
 
 
 @pytest.fixture
-async def perdure(whole: Stack, model: DemoModel) -> AsyncGenerator[Perdure]:
+async def perdure(whole: Stack, model: CheckedModel) -> AsyncGenerator[Perdure]:
     assert whole.token
     # a test before this one may have killed the API
     async with Perdure(whole.api_url, whole.token, patience_seconds=20) as client:

@@ -8,6 +8,7 @@ from anthropic.lib.bedrock import AsyncAnthropicBedrock
 from activities.providers.anthropic.endpoint import MessagesEndpoint, http_client
 from activities.providers.anthropic.request import Dialect
 from activities.providers.anthropic.stream import Frame
+from activities.providers.transport import UnreadableStream
 
 MAX_REQUEST_BYTES = 20 * 1024 * 1024
 
@@ -22,6 +23,7 @@ class BedrockProvider(MessagesEndpoint):
         access_key: str | None = None,
         secret_key: str | None = None,
         session_token: str | None = None,
+        profile: str | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
         label: str = "bedrock",
@@ -32,6 +34,7 @@ class BedrockProvider(MessagesEndpoint):
             region: of AWS, for example `eu-central-1`.
             access_key: with `secret_key`, and `session_token` for temporary ones; without any, those of the
                 environment the process runs in.
+            profile: name of one in the files of the machine's own credentials.
             api_key: a bearer token, in place of them.
             base_url: where it is; None for AWS's own address in that region.
             label: short name in metrics and failures.
@@ -46,6 +49,7 @@ class BedrockProvider(MessagesEndpoint):
                 aws_access_key=access_key,
                 aws_secret_key=secret_key,
                 aws_session_token=session_token,
+                aws_profile=profile,
                 api_key=api_key,
                 base_url=base_url,
                 max_retries=0,
@@ -57,8 +61,13 @@ class BedrockProvider(MessagesEndpoint):
         )
 
 
-def _aws_events(response: httpx2.Response) -> AsyncIterator[Frame]:
-    # Imported here: botocore is there only where Bedrock is used. The SDK has no public name for it.
+async def _aws_events(response: httpx2.Response) -> AsyncIterator[Frame]:
+    # Imported here: botocore is there only where Bedrock is used. The SDK has no public name for its decoder.
     from anthropic.lib.bedrock._stream_decoder import AWSEventStreamDecoder
+    from botocore.eventstream import ParserError  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
-    return AWSEventStreamDecoder().aiter_bytes(response.aiter_bytes())
+    try:
+        async for frame in AWSEventStreamDecoder().aiter_bytes(response.aiter_bytes()):
+            yield frame
+    except ParserError as error:
+        raise UnreadableStream(type(error).__name__) from None

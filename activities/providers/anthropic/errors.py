@@ -21,6 +21,13 @@ _STATUS_OF_TYPE = {
     "api_error": 500,
     "timeout_error": 504,
     "overloaded_error": 529,
+    # as AWS names them in the middle of a stream
+    "internalServerException": 500,
+    "modelStreamErrorException": 500,
+    "modelTimeoutException": 504,
+    "serviceUnavailableException": 503,
+    "throttlingException": 429,
+    "validationException": 400,
 }
 """The status the vendor documents for a type: an error event in a stream brings no status of its own."""
 

@@ -5,7 +5,7 @@ import contextlib
 import socket
 from collections.abc import Generator
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
@@ -85,7 +85,7 @@ class DemoModel:
         self._serving: asyncio.Task[None] | None = None
         self.base_url = ""
 
-    async def __aenter__(self) -> "DemoModel":
+    async def __aenter__(self) -> Self:
         listener = socket.create_server((LOOPBACK, 0))
         self.base_url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
         self._serving = asyncio.create_task(self._server.serve([listener]))

@@ -9,6 +9,7 @@ import pytest
 from activities.providers.anthropic import AnthropicProvider
 from activities.providers.demo import DemoModel
 from activities.providers.protocol import ModelEvent, ModelRequest, PromptMessage, ToolSpec
+from tests.activities.providers.request_rules.checked import CheckedModel
 
 KEY = "sk-test-0123456789abcdef"
 
@@ -16,16 +17,17 @@ Ask = Callable[..., ModelRequest]
 
 
 @pytest.fixture(scope="session")
-async def running_model() -> AsyncIterator[DemoModel]:
-    async with DemoModel() as model:
+async def running_model() -> AsyncIterator[CheckedModel]:
+    async with CheckedModel() as model:
         yield model
 
 
 @pytest.fixture
-async def model(running_model: DemoModel) -> AsyncIterator[DemoModel]:
+async def model(running_model: CheckedModel) -> AsyncIterator[CheckedModel]:
     running_model.clear()
     yield running_model
     await running_model.settled()
+    running_model.check()
 
 
 @pytest.fixture

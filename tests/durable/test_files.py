@@ -1,0 +1,56 @@
+"""A picture that somebody sends reaches the model, in this turn and the next."""
+
+import base64
+from typing import Any
+from uuid import uuid4
+
+from activities.providers.demo import DemoModel, script_block
+from tests.durable.caller import Body, Caller, text_of
+
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+async def upload(caller: Caller, name: str, data: bytes, media_type: str) -> str:
+    me = await caller.http.get(caller.url.removesuffix("/chats") + "/users/me")
+    answer = await caller.http.post(
+        f"{caller.url}/files",
+        params={"organization": me.json()["organization_ids"][0]},
+        content=data,
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Content-Type": media_type},
+    )
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
+
+
+def said(word: str) -> Body:
+    return {"type": "text", "text": script_block({"text": word}) + f" say {word}"}
+
+
+def pictures(body: Body) -> list[Any]:
+    blocks = [block for message in body["messages"] for block in message["content"]]
+    return [block["source"] for block in blocks if block["type"] == "image"]
+
+
+async def test_a_picture_reaches_the_model_and_stays_with_the_chat(caller: Caller, model: DemoModel):
+    word = f"w{uuid4().hex[:8]}"
+    picture = await upload(caller, "cat.png", PICTURE, "image/png")
+    notes = await upload(caller, "notes.md", f"# Notes\n{word}".encode(), "text/markdown")
+    chat = await caller.create("", content=[said("seen"), {"type": "file", "file_id": picture}])
+    reader = caller.read(chat)
+    await reader.rested()
+    await caller.http.post(
+        f"{caller.url}/{chat}/messages", json={"content": [said("read"), {"type": "file", "file_id": notes}]}
+    )
+    await reader.rested(2)
+    assert [text_of(answer) for answer in reader.answers()] == ["seen", "read"]
+
+    first, second = [request.body for request in model.requests][-2:]
+    sent = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(PICTURE).decode()}
+    assert pictures(first) == [sent]
+    assert pictures(second) == [sent]
+    assert any(
+        word in block.get("text", "") for message in second["messages"] for block in message["content"]
+    )
+    await caller.rows.sound(chat)
