@@ -48,3 +48,10 @@ def hints_of_step(chat_id: UUID, state: ChatState) -> tuple[Hint, ...]:
         Hint(state.owner_id, chat_id, HintKind.STATUS_CHANGE),
         Hint(state.owner_id, chat_id, kind, state.turn),
     )
+
+
+def hints_of_summary(chat_id: UUID, state: ChatState) -> tuple[Hint, ...]:
+    """For a compaction: its summary is the chat's, too."""
+    if state.owner_id is None:
+        return ()
+    return (Hint(state.owner_id, chat_id, HintKind.CHAT_SUMMARY_CHANGE),)

@@ -19,7 +19,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities import metrics
-from activities.announcing import hints_of_step
+from activities.announcing import hints_of_step, hints_of_summary
 from activities.answer import AnswerBuilder
 from activities.attachments import Attachments
 from activities.heartbeat import beating
@@ -122,7 +122,7 @@ class Compactions:
     ) -> ChatState:
         """There is nothing to ask for a summary."""
         state = await compactions.give_up(self.engine, compaction, begun, failure)
-        self.live.wake(compaction.chat_id, state.snapshot_version)
+        self.live.wake(compaction.chat_id, state.snapshot_version, hints_of_step(compaction.chat_id, state))
         return state
 
 
@@ -178,10 +178,12 @@ class _Run:
             waiting = self._conversation.unanswered
             rows = [*boundary_rows(summary_text(summary), self._call, result), *replayed_rows(waiting)]
             failure = self._still_too_long(summary)
-            state = await compactions.commit_compaction(means.engine, compaction, begun, rows, failure)
+            state = await compactions.commit_compaction(
+                means.engine, compaction, begun, rows, summary, failure
+            )
             self._count("success")
             self._count_turn(state)
-            hints = hints_of_step(compaction.chat_id, state)
+            hints = (*hints_of_step(compaction.chat_id, state), *hints_of_summary(compaction.chat_id, state))
             means.live.wake_committed(compaction.chat_id, state.snapshot_version, hints)
             return state
         if summary is not None and self._call:

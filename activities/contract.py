@@ -10,14 +10,18 @@ from temporalio import activity
 
 from models.chat_state import ChatState
 from models.turns import (
+    ChatNaming,
     Commit,
     Compaction,
     ModelCall,
+    Proposed,
     Receipt,
     ResultsCommit,
     StepOutcome,
+    TitleProposal,
     ToolEnd,
     ToolRun,
+    TurnLabel,
 )
 
 
@@ -55,4 +59,22 @@ async def compact(compaction: Compaction) -> ChatState:
 async def run_tool(run: ToolRun) -> ToolEnd:
     """Run one tool call and record its result in the ledger. In a chat that is being interrupted: end what
     an earlier attempt at it may have going on."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def name_chat(wanted: ChatNaming) -> None:
+    """Find a title for a new chat."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def label_turn(wanted: TurnLabel) -> None:
+    """Find a label for a turn that has ended."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def propose_title(wanted: TitleProposal) -> Proposed:
+    """Propose a title for a chat."""
     raise NotImplementedError

@@ -30,7 +30,7 @@ from models.stream import (
     encode_entry,
     stream_key,
 )
-from runtime.hints import add_hints
+from runtime.hints import HintWriter, add_hints
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +46,7 @@ class LiveView:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._hints = HintWriter(redis)
         self._quiet_until = 0.0
         self._streaming = 0
         self._sending: set[asyncio.Task[object]] = set()
@@ -57,6 +58,10 @@ class LiveView:
     def wake_committed(self, chat_id: UUID, snapshot_version: int, hints: Sequence[Hint] = ()) -> None:
         """The same after a step's commit: what was streamed is in the rows now and leaves the stream."""
         self._send(self._wake(chat_id, snapshot_version, hints, keep=1))
+
+    def hint(self, *hints: Hint) -> None:
+        """Tell the owner's lists of a change that concerns no reader of the chat. Does not wait for Redis."""
+        self._hints.send(*hints)
 
     def show(self, chat_id: UUID, preview: Preview) -> None:
         """Show parts that are not in the rows yet. Does not wait for Redis."""
@@ -89,6 +94,7 @@ class LiveView:
     async def drain(self) -> None:
         """Wait until all that was sent has arrived or failed."""
         await asyncio.gather(*self._sending)
+        await self._hints.drain()
 
     async def append(
         self,

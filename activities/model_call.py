@@ -119,7 +119,7 @@ class ModelCalls:
     async def _without_model(self, call: ModelCall, failure: Failure) -> StepOutcome:
         """There is nothing to call: the chat rests and says why."""
         outcome = await steps.fail_step(self.engine, call, failure)
-        self.live.wake_committed(call.chat_id, outcome.state.snapshot_version)
+        self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
         return outcome
 
     async def _answer(self, attempt: _Attempt, stop: asyncio.Event) -> _Ending:

@@ -51,6 +51,7 @@ from api.streaming.router import router as streams_router
 from api.streaming.tail import Tail
 from api.sweeper import Sweeper
 from api.temporal_gateway import TemporalGateway
+from api.titles.router import router as titles_router
 from api.users.router import router as users_router
 from api.users.tokens import router as tokens_router
 from api.watching.chats import chat_list_events
@@ -123,6 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
         models_router,
         overrides_router,
         inbox_router,
+        titles_router,
     ):
         app.include_router(router, prefix="/api/v2", dependencies=TOKEN_SCHEMES)
         app.include_router(router, prefix="/api/experimental", include_in_schema=False)
@@ -185,6 +187,8 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         idle_seconds=settings.idle_seconds,
         events_per_run=settings.events_per_run,
         action_seconds=settings.action_timeout_seconds,
+        titles=settings.titles,
+        labels=settings.turn_labels,
     )
     tail = Tail(settings.redis_url, redis)
     hub = StreamHub(engine, tail, poll_interval_seconds=settings.poll_interval_seconds)

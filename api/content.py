@@ -110,21 +110,3 @@ def _stored_part(part: InputPart, path: str, files: Mapping[UUID, FileRecord]) -
             return dump_part(FilePart(file_id=str(file.id), media_type=file.mime_type, name=file.name))
         case _:
             raise invalid((f"{path}.type", 'Must be "text", "file" or "file-reference".'))
-
-
-def provisional_title(content: Sequence[dict[str, Any]]) -> str:
-    """A title cut from the first words of a message."""
-    text = " ".join(part["text"] for part in content if part["type"] == "text")
-    if not text:
-        text = next((part["file_name"] for part in content if part["type"] == "file-reference"), "")
-    words = "".join(letter if letter.isprintable() else " " for letter in text[:_TITLE_SOURCE]).split()
-    if not words:
-        return "New Chat"
-    title = " ".join(words[:_TITLE_WORDS])
-    cut = len(words) > _TITLE_WORDS or len(title) > _TITLE_LENGTH or len(text) > _TITLE_SOURCE
-    return f"{title[: _TITLE_LENGTH - 1].rstrip()}…" if cut else title
-
-
-_TITLE_WORDS = 6
-_TITLE_LENGTH = 80
-_TITLE_SOURCE = 2_000

@@ -1,9 +1,11 @@
 """The only holder of a Temporal client in the API: commands go out through here, and come back answered."""
 
 import asyncio
+import contextlib
 import time
 from datetime import timedelta
 from typing import Any, Literal, cast
+from uuid import uuid4
 
 import structlog
 from pydantic import BaseModel
@@ -13,6 +15,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowFailureError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -27,9 +30,9 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from models.ids import chat_workflow_id
+from models.ids import chat_workflow_id, title_workflow_id
 from models.store.chats import ChatRecord
-from models.turns import ChatStart, Receipt
+from models.turns import ChatStart, Proposed, Receipt, TitleProposal
 from runtime import metrics
 
 Command = Literal[
@@ -46,6 +49,9 @@ Command = Literal[
 ]
 
 _WORKFLOW = "ChatWorkflow"
+_TITLE_WORKFLOW = "TitleWorkflow"
+_PROPOSAL_SECONDS = 40.0
+"""Longer than the worker's own limit for the model, which is the one that should end it."""
 _START_TIMEOUT_SECONDS = 2.0
 _PAUSE_SECONDS = 0.1
 _POLLER_AGE_SECONDS = 75
@@ -87,6 +93,8 @@ class TemporalGateway:
         idle_seconds: Given to workflows: rest this long, then complete.
         events_per_run: Given to workflows: continue as new beyond a history this long.
         action_seconds: Given to workflows: how long a client or a person may take to act.
+        titles: Given to workflows: a model finds the titles of new chats.
+        labels: Given to workflows: a model labels turns that have ended.
     """
 
     def __init__(
@@ -98,6 +106,8 @@ class TemporalGateway:
         idle_seconds: float,
         events_per_run: int,
         action_seconds: float = 300.0,
+        titles: bool = False,
+        labels: bool = False,
     ) -> None:
         self._client = client
         self._task_queue = task_queue
@@ -105,6 +115,8 @@ class TemporalGateway:
         self._idle_seconds = idle_seconds
         self._events_per_run = events_per_run
         self._action_seconds = action_seconds
+        self._titles = titles
+        self._labels = labels
 
     async def start_chat(self, chat: ChatRecord) -> None:
         """Make sure that a chat's workflow runs; a running one is left alone.
@@ -149,6 +161,41 @@ class TemporalGateway:
         finally:
             metrics.COMMANDS.labels(name, outcome).inc()
             metrics.COMMAND_SECONDS.labels(name).observe(time.perf_counter() - began)
+
+    async def propose_title(self, chat: ChatRecord) -> Proposed:
+        """Have a title proposed, and wait for it. Cancelling the wait gives the work up.
+
+        Raises:
+            Unavailable: Temporal is away, or no worker has done it.
+        """
+        handle: Any = None
+        try:
+            handle = await self._client.start_workflow(
+                _TITLE_WORKFLOW,
+                TitleProposal(chat_id=chat.id),
+                id=title_workflow_id(uuid4()),
+                task_queue=self._task_queue,
+                execution_timeout=timedelta(seconds=_PROPOSAL_SECONDS),
+                static_summary=f"Title with {chat.model}",
+                priority=Priority(fairness_key=str(chat.owner_id)),
+                result_type=Proposed,
+                rpc_timeout=timedelta(seconds=_START_TIMEOUT_SECONDS),
+            )
+            async with asyncio.timeout(_PROPOSAL_SECONDS):
+                return await handle.result()
+        except asyncio.CancelledError:
+            await self._give_up(handle)
+            raise
+        except (RPCError, RuntimeError, TimeoutError, WorkflowFailureError) as error:
+            if _is_cancelled():
+                await self._give_up(handle)
+                raise asyncio.CancelledError from error
+            raise Unavailable(f"no title was proposed: {type(error).__name__}") from error
+
+    async def _give_up(self, handle: Any) -> None:
+        if handle is not None:
+            with contextlib.suppress(RPCError, RuntimeError):
+                await handle.cancel(rpc_timeout=timedelta(seconds=_START_TIMEOUT_SECONDS))
 
     async def ping(self) -> None:
         """Ask the server whether it is there.
@@ -215,6 +262,8 @@ class TemporalGateway:
             idle_seconds=self._idle_seconds,
             events_per_run=self._events_per_run,
             action_seconds=self._action_seconds,
+            titles=self._titles,
+            labels=self._labels,
         )
 
     def _start_options(self, chat: ChatRecord) -> dict[str, Any]:
@@ -259,6 +308,10 @@ def _raise_if_rejected(error: WorkflowUpdateFailedError) -> None:
 
 
 def _reraise_if_cancelled() -> None:
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
+    if _is_cancelled():
         raise asyncio.CancelledError
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -15,6 +15,7 @@ from activities.compaction import Compactions
 from activities.listening import Patience
 from activities.live import LiveView
 from activities.model_call import ModelCalls
+from activities.naming import Naming
 from activities.providers.directory import ProviderDirectory
 from activities.providers.pool import ClientPool
 from activities.providers.registry import FACTORIES
@@ -34,6 +35,7 @@ from runtime.database import open_engine
 from runtime.redis import open_blocking_redis, open_redis
 from runtime.settings import Settings
 from workflows.chat.workflow import ChatWorkflow
+from workflows.titles.workflow import TitleWorkflow
 
 _SILENCE_SECONDS = 30.0
 """A channel is subscribed anew after this long without a message: its connection may be half dead."""
@@ -87,16 +89,20 @@ async def running_worker(
         compactions = Compactions(
             engine, live, stops, tools, directory, attachments, patience, settings.compaction_timeout_seconds
         )
+        names = Naming(engine, live, directory, patience)
         worker = Worker(
             client,
             task_queue=settings.task_queue,
-            workflows=[ChatWorkflow],
+            workflows=[ChatWorkflow, TitleWorkflow],
             activities=[
                 rows.commit_transition,
                 rows.commit_results,
                 rows.read_state,
                 models.call_model,
                 compactions.compact,
+                names.name_chat,
+                names.label_turn,
+                names.propose_title,
                 ToolCalls(engine, live, stops, tools).run_tool,
             ],
             interceptors=[Reticence()],

@@ -6,3 +6,8 @@ from uuid import UUID
 def chat_workflow_id(chat_id: UUID) -> str:
     """The Temporal workflow that moves a chat."""
     return f"chat-{chat_id}"
+
+
+def title_workflow_id(proposal: UUID) -> str:
+    """The Temporal workflow that proposes a title."""
+    return f"title-{proposal}"

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from models.chat_state import ChatState, ChatStatus, StateName, ToolCallRef
+from models.failures import FailureKind
 
 
 class _Small(BaseModel):
@@ -197,6 +198,39 @@ class Compaction(_Small):
     step: int
 
 
+class ChatNaming(_Small):
+    """Find a title for a chat that still has its provisional one."""
+
+    chat_id: UUID
+
+
+class TurnLabel(_Small):
+    """Say in a few words what a turn that has ended has done."""
+
+    chat_id: UUID
+    turn: int
+
+
+class TitleProposal(_Small):
+    """Propose a title for a chat, without giving it."""
+
+    chat_id: UUID
+
+
+class Proposed(_Small):
+    """What came of a proposal.
+
+    Attributes:
+        proposal_id: where it is kept; None if there is none.
+        failed: the kind of the failure for which there is none.
+        too_late: it took longer than we wait.
+    """
+
+    proposal_id: int | None = None
+    failed: FailureKind | None = None
+    too_late: bool = False
+
+
 class ToolEnd(StrEnum):
     """How a tool call ended: with a result in the ledger, stopped by the user, or needless."""
 
@@ -222,6 +256,8 @@ class ChatStart(_Small):
         idle_seconds: rest this long without a command, then complete.
         events_per_run: continue as new between steps once the history is longer than this.
         action_seconds: how long a client or a person may take over a call that waits for them.
+        titles: a model finds the title of a new chat.
+        labels: a model labels turns that have ended.
     """
 
     version: int = 1
@@ -230,6 +266,8 @@ class ChatStart(_Small):
     idle_seconds: float = 60.0
     events_per_run: int = 1000
     action_seconds: float = 300.0
+    titles: bool = False
+    labels: bool = False
 
 
 class SendMessage(_Small):

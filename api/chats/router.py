@@ -17,7 +17,7 @@ from api.chats.schemas import ChatCost, CreateChat, EditChat
 from api.chats.search import checked_workspaces, parse_filter
 from api.chats.tools import checked_tools
 from api.chats.trail import ChatTrail
-from api.content import NO_SUCH_FILE, provisional_title, read_content
+from api.content import NO_SUCH_FILE, read_content
 from api.errors import ApiError, invalid
 from api.features import ZERO_UUID, refuse_unavailable
 from api.payloads import chat_payload, file_payload, listed_payload
@@ -36,6 +36,7 @@ from api.schemas import Chat, errors
 from api.services import Services, services_of
 from api.temporal_gateway import Unavailable
 from models.hints import Hint, HintKind
+from models.naming import provisional_title
 from models.permissions import Permission
 from models.store import chats, listing
 from models.store.accounts import Caller

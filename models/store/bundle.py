@@ -233,7 +233,7 @@ class Bundle:
     def start_turn(self, turn: int) -> None:
         """A user message enters history: the counting of steps begins anew."""
         self.set(turn=turn, step=0, open_calls=[], turn_ended=False, provider_failures=0, failing_since=None)
-        self.set(turn_started_at=func.now(), reentries=0, compacted_step=None)
+        self.set(turn_started_at=func.now(), reentries=0, compacted_step=None, last_turn_summary=None)
         self.forget_compaction()
 
     def forget_compaction(self) -> None:
@@ -315,6 +315,13 @@ class Bundle:
             "content": inbox_text(content),
         }
 
+    def _drop_label(self) -> None:
+        """A turn that fails or is interrupted has no label (spec agents-and-extras.md 4)."""
+        before, after = self.row["status"], self.changes.get("status", self.row["status"])
+        interrupted = before == ChatStatus.INTERRUPTING and after != before
+        if interrupted or (after == ChatStatus.ERROR and after != before):
+            self.changes["last_turn_summary"] = None
+
     async def close(self) -> ChatState:
         """Write everything.
 
@@ -324,6 +331,7 @@ class Bundle:
         Raises:
             sqlalchemy.exc.IntegrityError: the step was committed before.
         """
+        self._drop_label()
         stopped = self.changes.get("status", ChatStatus.RUNNING) != ChatStatus.RUNNING
         if stopped or "generation_attempt" in self.changes:
             self.changes.setdefault("retry_state", None)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from models.chat_state import ChatState, ChatStatus
 from models.compaction import CompactionReason, reenters
 from models.failures import Failure
+from models.inbox import inbox_text
 from models.store.bundle import Bundle, NewMessage
 from models.store.reading import transaction
 from models.store.steps import rest_in_error
@@ -61,11 +62,13 @@ async def commit_compaction(
     compaction: Compaction,
     begun: BegunCompaction,
     rows: Sequence[NewMessage],
+    summary: str,
     failure: Failure | None = None,
 ) -> ChatState:
     """Put the boundary into history, and let the chat go on behind it.
 
     Args:
+        summary: what stands for the conversation; its beginning is the chat's summary in lists.
         failure: the chat cannot go on although it was compacted, and rests in `error` with this.
     """
     async with transaction(engine) as conn:
@@ -73,7 +76,7 @@ async def commit_compaction(
         if not _is_current(bundle, begun):
             return bundle.state()
         bundle.add_messages(rows, turn=compaction.turn, step=compaction.step)
-        bundle.set(compacted_step=compaction.step)
+        bundle.set(compacted_step=compaction.step, summary=inbox_text(summary))
         row = bundle.row
         if reenters(begun.reason, turn_ended=row["turn_ended"], reentries=row["reentries"]):
             bundle.set(turn_ended=False, reentries=row["reentries"] + 1)

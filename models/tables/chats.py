@@ -148,7 +148,8 @@ class Message(SQLModel, table=True):
     """History. `content` is a list of parts (`models.parts`); usage is on assistant rows only.
     `cost_micros` is what the request cost, in millionths of a dollar; NULL where no price is known.
 
-    `compressed` rows are boundaries: the newest one that the model sees stands for all before it.
+    `compressed` rows are boundaries: the newest one that the model sees stands for all before it. Calls
+    beside the conversation (titles, labels) leave what they have used in a deleted row of step 0.
     """
 
     __tablename__ = "messages"
@@ -163,7 +164,7 @@ class Message(SQLModel, table=True):
             "turn",
             "step",
             unique=True,
-            postgresql_where=text("role = 'assistant' AND NOT compressed"),
+            postgresql_where=text("role = 'assistant' AND NOT compressed AND NOT deleted"),
         ),
         Index(
             "messages_boundaries",

@@ -211,6 +211,7 @@ async def test_the_openapi_document_names_every_operation(door: Door):
         "decideApprovals": "/api/v2/chats/{chat}/approvals",
         "streamChat": "/api/v2/chats/{chat}/stream",
         "watchChats": "/api/v2/chats/watch",
+        "proposeTitle": "/api/v2/chats/{chat}/title/propose",
         "listInboxNotifications": inbox,
         "watchInboxNotifications": f"{inbox}/watch",
         "markInboxNotification": f"{inbox}/{{notification}}/read-status",

@@ -89,7 +89,7 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def test_each_stub_of_the_contract_has_one_implementation_of_its_types():
-    from activities import compaction, contract, model_call, tool_call, transitions
+    from activities import compaction, contract, model_call, naming, tool_call, transitions
 
     stubs = {
         name: stub
@@ -100,6 +100,7 @@ def test_each_stub_of_the_contract_has_one_implementation_of_its_types():
         transitions.Transitions,
         model_call.ModelCalls,
         compaction.Compactions,
+        naming.Naming,
         tool_call.ToolCalls,
     )
     found = [

@@ -37,7 +37,7 @@ class Rows:
         assert row.queued == len(waiting)
         doubled = await self.ask(
             "SELECT turn, step FROM messages WHERE chat_id = :chat AND role = 'assistant'"
-            " AND NOT compressed GROUP BY turn, step HAVING count(*) > 1",
+            " AND NOT compressed AND NOT deleted GROUP BY turn, step HAVING count(*) > 1",
             chat=chat,
         )
         assert doubled == []

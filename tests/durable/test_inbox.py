@@ -25,11 +25,13 @@ FINISHED = "Finished latest turn"
 async def test_a_turn_and_the_queued_one_behind_it_leave_one_each(
     caller: Caller, model: DemoModel, rows: Rows
 ):
-    chat = await caller.create(script_block({"text": "held", "hold": {"name": "first", "after_pieces": 0}}))
+    chat = await caller.create(
+        script_block({"text": "held", "hold": {"name": "inbox-first", "after_pieces": 0}})
+    )
     reader = caller.read(chat)
-    await model.reached("first")
+    await model.reached("inbox-first")
     await caller.send(chat, script_block({"text": "second"}))
-    model.release("first")
+    model.release("inbox-first")
     await reader.rested(2)
     assert await inbox(rows, chat) == [(1, FINISHED), (2, FINISHED)]
 
@@ -45,10 +47,10 @@ async def test_a_failed_turn_leaves_its_error(caller: Caller, rows: Rows):
 
 async def test_an_interrupted_turn_leaves_none(caller: Caller, model: DemoModel, rows: Rows):
     chat = await caller.create(
-        script_block({"text": WORDS, "pieces": 10, "hold": {"name": "cut", "after_pieces": 4}})
+        script_block({"text": WORDS, "pieces": 10, "hold": {"name": "inbox-cut", "after_pieces": 4}})
     )
     reader = caller.read(chat)
-    await model.reached("cut")
+    await model.reached("inbox-cut")
     assert (await caller.interrupt(chat)).status_code == 200
     await reader.rested()
     assert await inbox(rows, chat) == []
@@ -58,13 +60,13 @@ async def test_a_shutdown_in_mid_stream_leaves_one_at_the_end(
     perdure: Stack, caller: Caller, model: DemoModel, rows: Rows
 ):
     chat = await caller.create(
-        script_block({"text": WORDS, "pieces": 10, "hold": {"name": "down", "after_pieces": 4}})
+        script_block({"text": WORDS, "pieces": 10, "hold": {"name": "inbox-down", "after_pieces": 4}})
     )
     reader = caller.read(chat)
-    await model.reached("down")
+    await model.reached("inbox-down")
     await perdure.stop("worker")
     assert await inbox(rows, chat) == []
-    model.release("down")
+    model.release("inbox-down")
     await perdure.start("worker")
     await reader.rested()
     assert await inbox(rows, chat) == [(1, FINISHED)]
@@ -74,12 +76,12 @@ async def test_a_worker_killed_behind_the_commit_tells_once_in_the_rows_and_agai
     perdure: Stack, caller: Caller, model: DemoModel, rows: Rows
 ):
     chat = await caller.create(
-        script_block({"text": WORDS, "pieces": 10, "hold": {"name": "late", "after_pieces": 9}})
+        script_block({"text": WORDS, "pieces": 10, "hold": {"name": "inbox-late", "after_pieces": 9}})
     )
-    await model.reached("late")
+    await model.reached("inbox-late")
     perdure.freeze("temporal")
     try:
-        model.release("late")
+        model.release("inbox-late")
         await rows.until("SELECT 1 FROM steps WHERE chat_id = :chat", chat=chat)
         await perdure.kill("worker")
     finally:

@@ -1,14 +1,23 @@
 """All rows of one chat, to be judged."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.durable.rows import Rows
+from tests.soak.turns import EFFECTS
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The rows of one chat, each list in its order."""
+    """The rows of one chat, each list in its order.
+
+    Attributes:
+        messages: what was said and is in force; summaries and the like are not.
+        steps, results: of turns in force.
+        cut: messages that an edit took out of force.
+        effects: lines that commands have written into a file.
+    """
 
     chat: Any
     messages: list[Any]
@@ -16,25 +25,33 @@ class Evidence:
     steps: list[Any]
     results: list[Any]
     drafts: list[Any]
+    cut: list[Any]
+    effects: list[str]
 
     def of(self, role: str) -> list[Any]:
         return [message for message in self.messages if message.role == role]
 
 
-async def rows_of(rows: Rows, chat: str) -> Evidence:
+async def rows_of(rows: Rows, chat: str, workspaces: Path) -> Evidence:
     """Read them."""
 
     async def table(name: str, order: str) -> list[Any]:
         return await rows.ask(f"SELECT * FROM {name} WHERE chat_id = :chat ORDER BY {order}", chat=chat)
 
     (row,) = await rows.ask("SELECT * FROM chats WHERE id = :chat", chat=chat)
+    said = [m for m in await table("messages", "id") if not m.compressed and m.visibility != "model"]
+    in_force = [message for message in said if not message.deleted]
+    turns = {message.turn for message in in_force}
+    effects = workspaces / chat / "files" / EFFECTS
     return Evidence(
         chat=row,
-        messages=[message for message in await table("messages", "id") if not message.deleted],
-        queue=await table("queued_messages", "id"),
-        steps=await table("steps", "turn, step"),
-        results=await table("tool_results", "turn, step"),
+        messages=in_force,
+        queue=await table("queued_messages", "position, id"),
+        steps=[step for step in await table("steps", "turn, step") if step.turn in turns],
+        results=[result for result in await table("tool_results", "turn, step") if result.turn in turns],
         drafts=await table("drafts", "created_at"),
+        cut=[message for message in said if message.deleted],
+        effects=effects.read_text().split() if effects.exists() else [],
     )
 
 

@@ -27,6 +27,8 @@ class Sent:
         answered: when it was first known to be accepted.
         queue_place: its id in the queue, if it had to wait there.
         unclear: one of its requests had no answer, or one that says nothing of its fate.
+        may_be_cut: an edit came after it, or somebody deleted it from the queue.
+        jumped: it was promoted, so its place says nothing.
     """
 
     turn: Turn
@@ -36,6 +38,8 @@ class Sent:
     queue_place: int | None = None
     answer: object = None
     unclear: bool = False
+    may_be_cut: bool = False
+    jumped: bool = False
 
 
 @dataclass
@@ -43,7 +47,9 @@ class Journal:
     """A chat's actions and their answers.
 
     Attributes:
-        stops: interrupts, on their own or with a message, that were accepted or may have been.
+        stops: interrupts, alone, with a message or by a promotion, that were accepted or may have been.
+        cuts: messages that an edit replaced, or may have.
+        results: posts of results of client tools that were accepted, and that may have been.
         wrongs: what no answer should ever have been.
     """
 
@@ -52,6 +58,8 @@ class Journal:
     chat: str = ""
     sent: list[Sent] = field(default_factory=list[Sent])
     stops: int = 0
+    cuts: list[int] = field(default_factory=list[int])
+    results: Counter[Fate] = field(default_factory=Counter[Fate])
     wrongs: list[str] = field(default_factory=list[str])
     lines: list[str] = field(default_factory=list[str])
 

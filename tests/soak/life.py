@@ -1,6 +1,7 @@
 """One chat from its creation to its judgement."""
 
 import asyncio
+from pathlib import Path
 
 from activities.providers.demo import DemoModel
 from tests.durable.caller import Body, Caller
@@ -22,11 +23,14 @@ _PAGE = 200
 class Life:
     """A chat, the person who writes to it, and its readers."""
 
-    def __init__(self, plan: ChatPlan, caller: Caller, model: DemoModel, journal: Journal) -> None:
+    def __init__(
+        self, plan: ChatPlan, caller: Caller, model: DemoModel, journal: Journal, workspaces: Path
+    ) -> None:
         self.journal = journal
         self._plan = plan
         self._caller = caller
         self._model = model
+        self._workspaces = workspaces
         self._watchers: list[Watcher] = []
 
     async def go(self, organization: str, chaos: Chaos, over: asyncio.Event) -> list[str]:
@@ -36,16 +40,20 @@ class Life:
             What contradicts an invariant.
         """
         person = Person(self._caller, organization, self._model, self.journal, over)
+        serving: asyncio.Task[None] | None = None
         try:
             if not await person.create(self._plan.first):
                 return ["accepted: the chat could not be created in time"]
             self._begin_to_watch()
+            serving = asyncio.create_task(person.serve())
             await person.live(self._plan)
             if not await person.rest(_RESTS_WITHIN_SECONDS):
                 return [f"rests: not within {_RESTS_WITHIN_SECONDS:.0f} s"]
             async with chaos.calm():
                 return await self._end(person)
         finally:
+            if serving is not None:
+                serving.cancel()
             person.leave()
             for watcher in self._watchers:
                 await watcher.stop()
@@ -62,9 +70,9 @@ class Life:
         chat = self.journal.chat
         if not await person.rest(_ANSWERS_WITHIN_SECONDS):
             return ["rests: not even in calm"]
-        found = judge(await rows_of(self._caller.rows, chat), self.journal)
+        found = judge(await rows_of(self._caller.rows, chat, self._workspaces), self.journal)
         found += await self._goes_on(person)
-        evidence = await rows_of(self._caller.rows, chat)
+        evidence = await rows_of(self._caller.rows, chat, self._workspaces)
         found += judge(evidence, self.journal)
         if evidence.chat.status != "waiting":
             found.append(f"goes on: the chat is {evidence.chat.status} in the end")

@@ -9,10 +9,21 @@ import httpx2
 from sqlalchemy.exc import SQLAlchemyError
 
 from activities.providers.demo import DemoModel
-from tests.durable.caller import Caller
+from tests.durable.caller import Body, Caller
 from tests.soak.journal import Fate, Journal, Sent, fate_of
-from tests.soak.plan import Archive, ChatPlan, Interrupt, Planned, Say, WaitForRest
-from tests.soak.turns import Turn
+from tests.soak.plan import (
+    Archive,
+    ChatPlan,
+    Drop,
+    Edit,
+    Forget,
+    Interrupt,
+    Planned,
+    Promote,
+    Say,
+    WaitForRest,
+)
+from tests.soak.turns import CLIENT_TOOL, Turn
 
 _INSISTS_SECONDS = 30.0
 _PAUSE_SECONDS = 0.25
@@ -52,6 +63,7 @@ class Person:
         body = {
             "organization_id": self._organization,
             "content": [{"type": "text", "text": turn.message}],
+            "unsafe_dynamic_tools": [{"name": CLIENT_TOOL, "description": "Runs at the client."}],
         }
         headers = {"Idempotency-Key": str(uuid4())}
         sent = self._begin(turn)
@@ -116,9 +128,97 @@ class Person:
                 await self._interrupt()
             case Archive(turn):
                 await self._archive(turn)
+            case Edit(turn, back):
+                await self._edit(turn, back)
+            case Promote(place):
+                await self._promote(place)
+            case Drop(place):
+                await self._drop(place)
+            case Forget(how):
+                answer = await self._request(lambda: self._caller.ask(self.journal.chat, how))()
+                self.journal.note(f"{how}: {_brief(answer)}")
+                self.journal.count(f"{how}: {_status(answer)}")
             case WaitForRest():
                 rested = await self.rest()
                 self.journal.note("rests" if rested else "has not come to rest yet")
+
+    async def _edit(self, turn: Turn, back: int) -> None:
+        page = await self._page()
+        ids = [message["id"] for message in page["messages"] if message["role"] == "user"]
+        if not ids:
+            return
+        target, earlier = ids[min(back, len(ids) - 1)], [*self.journal.sent]
+        sent = self._begin(turn)
+        body = {"content": [{"type": "text", "text": turn.message}]}
+        url, headers = self._url(f"messages/{target}"), {"Idempotency-Key": str(uuid4())}
+        for other in earlier:
+            other.may_be_cut = True
+        self.journal.cuts.append(target)
+        patch = self._request(lambda: self._caller.http.patch(url, json=body, headers=headers))
+        await self._insist(sent, f"edit {target} to", patch)
+        self.journal.count(f"edits {sent.fate}")
+
+    async def _promote(self, place: int) -> None:
+        queued = await self._queued(place)
+        if queued is None:
+            return
+        for sent in self.journal.sent:
+            sent.jumped |= sent.queue_place == queued
+        answer = await self._request(lambda: self._caller.http.post(self._url(f"queue/{queued}/promote")))()
+        self.journal.stops += fate_of(answer) is not Fate.REFUSED
+        self.journal.note(f"promote {queued}: {_brief(answer)}")
+        self.journal.count(f"promotions: {_status(answer)}")
+
+    async def _drop(self, place: int) -> None:
+        queued = await self._queued(place)
+        if queued is None:
+            return
+        for sent in self.journal.sent:
+            sent.may_be_cut |= sent.queue_place == queued
+        answer = await self._request(lambda: self._caller.http.delete(self._url(f"queue/{queued}")))()
+        self.journal.note(f"drop {queued}: {_brief(answer)}")
+        self.journal.count(f"queue deletions: {_status(answer)}")
+
+    async def _queued(self, place: int) -> int | None:
+        """The id of the message at a place of the queue."""
+        ids = [message["id"] for message in (await self._page())["queued_messages"]]
+        return ids[place % len(ids)] if ids else None
+
+    async def _page(self) -> Body:
+        """The newest messages and the queue; nothing if they cannot be read now."""
+        answer = await self._request(lambda: self._caller.http.get(self._url("messages")))()
+        if answer is None or not answer.is_success:
+            return {"messages": [], "queued_messages": []}
+        return answer.json()
+
+    def _url(self, what: str) -> str:
+        return f"{self._caller.url}/{self.journal.chat}/{what}"
+
+    async def serve(self) -> None:
+        """Give the results of the client's tools whenever the chat waits for them, until cancelled."""
+        while True:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            calls = await self._awaited()
+            if calls:
+                results = [{"tool_call_id": call, "output": {"of": call}} for call in calls]
+                answer = await self._request(
+                    lambda results=results: self._caller.post(
+                        self.journal.chat, "tool-results", {"results": results}
+                    )
+                )()
+                self.journal.results[fate_of(answer)] += 1
+                self.journal.note(f"results of {calls}: {_brief(answer)}")
+                self.journal.count(f"results of clients: {_status(answer)}")
+
+    async def _awaited(self) -> list[str]:
+        try:
+            rows = await self._caller.rows.ask(
+                "SELECT open_calls FROM chats WHERE id = :chat AND status = 'requires_action'",
+                chat=self.journal.chat,
+            )
+        except (SQLAlchemyError, OSError):
+            return []
+        return [call["id"] for row in rows for call in row.open_calls if call.get("client")]
 
     async def _interrupt(self) -> None:
         answer = await self._request(lambda: self._caller.interrupt(self.journal.chat))()

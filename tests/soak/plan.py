@@ -46,11 +46,44 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """Replace one of the newest messages of the user; what came after it is cut off.
+
+    Attributes:
+        back: how many newer ones of the user's there are, if there are so many.
+    """
+
+    turn: Turn
+    back: int
+
+
+@dataclass(frozen=True)
+class Promote:
+    """Take the message at this place of the queue next, if there is one."""
+
+    place: int
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Delete the message at this place of the queue, if there is one."""
+
+    place: int
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Have the conversation summarized, or leave it behind, if the chat rests."""
+
+    how: Literal["compact", "clear"]
+
+
+@dataclass(frozen=True)
 class WaitForRest:
     """Let the chat come to rest before going on."""
 
 
-Action = Say | Interrupt | Archive | WaitForRest
+Action = Say | Interrupt | Archive | Edit | Promote | Drop | Forget | WaitForRest
 
 
 @dataclass(frozen=True)
@@ -151,8 +184,22 @@ def chaos_plan(seed: int) -> Iterator[Disturbance]:
         )
 
 
+_ACTIONS = {
+    "say": 52,
+    "interrupt": 12,
+    "archive": 6,
+    "rest": 15,
+    "edit": 7,
+    "promote": 3,
+    "drop": 2,
+    "compact": 2,
+    "clear": 1,
+}
+"""Kinds of actions, and how often they come."""
+
+
 def _action(rng: Random, tag: str) -> Action:
-    match rng.choices(("say", "interrupt", "archive", "rest"), (60, 15, 7, 18))[0]:
+    match rng.choices(tuple(_ACTIONS), tuple(_ACTIONS.values()))[0]:
         case "say":
             return Say(
                 random_turn(rng, tag),
@@ -165,5 +212,13 @@ def _action(rng: Random, tag: str) -> Action:
             return Interrupt()
         case "archive":
             return Archive(random_turn(rng, tag))
+        case "edit":
+            return Edit(random_turn(rng, tag), rng.choices((0, 1, 3), (60, 30, 10))[0])
+        case "promote":
+            return Promote(rng.randint(0, 3))
+        case "drop":
+            return Drop(rng.randint(0, 3))
+        case "compact" | "clear" as how:
+            return Forget(how)
         case _:
             return WaitForRest()

@@ -59,6 +59,7 @@ class Soak:
     lanes: int = 7
     report: Report = field(init=False)
     _over: asyncio.Event = field(default_factory=asyncio.Event)
+    _workspaces: Path = field(init=False)
     _judged: set[int] = field(default_factory=set[int])
 
     def __post_init__(self) -> None:
@@ -71,6 +72,7 @@ class Soak:
             rows = Rows(engine)
             token = stack.token
             assert token is not None
+            self._workspaces = stack.addresses.workspaces
             async with Caller(stack.api_url, token, rows) as caller:
                 await self._live(stack, model, caller)
             self.report.add("motion", await judge_motion(stack, rows, self.report.counts))
@@ -103,7 +105,9 @@ class Soak:
         for number in count(1):
             plan = chat_plan(self.seed, lane, number)
             journal = Journal(plan.name, self.report.counts)
-            found = await Life(plan, caller, model, journal).go(organization, chaos, self._over)
+            found = await Life(plan, caller, model, journal, self._workspaces).go(
+                organization, chaos, self._over
+            )
             self.report.add(f"{plan.name} ({journal.chat})", found, journal.lines)
             if found:
                 self._over.set()

@@ -1,10 +1,11 @@
 """A plan is its seed's, and leaves out nothing."""
 
 from itertools import islice
+from typing import get_args
 
 from activities.providers.demo.script import Script
-from tests.soak.plan import Say, chaos_plan, chat_plan, reader_plan
-from tests.soak.turns import PERMANENT, TRANSIENT
+from tests.soak.plan import Action, Say, chaos_plan, chat_plan, reader_plan
+from tests.soak.turns import CLIENT_TOOL, PERMANENT, TRANSIENT
 
 PLANS = [chat_plan(7, lane, number) for lane in range(7) for number in range(1, 40)]
 
@@ -21,6 +22,16 @@ def test_every_script_is_one():
     for plan in PLANS:
         Script.model_validate({"steps": plan.first.steps})
         assert plan.name in plan.first.message
+
+
+def test_everything_a_person_can_do_is_done():
+    done = {type(planned.action) for plan in PLANS for planned in plan.actions}
+    assert done == set(get_args(Action))
+
+
+def test_every_kind_of_tool_is_called():
+    called = {call["name"] for plan in PLANS for step in plan.first.steps for call in step.get("tools", ())}
+    assert called == {"current_time", "execute", CLIENT_TOOL, "no_such_tool"}
 
 
 def test_every_fault_is_met():

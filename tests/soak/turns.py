@@ -26,6 +26,12 @@ TRANSIENT = (
 )
 PERMANENT = (400, 401)
 
+CLIENT_TOOL = "their_tool"
+"""Declared by every chat, and answered by its person."""
+
+EFFECTS = "effects"
+"""The file to which commands add a line each."""
+
 _STATUSES = {"rate_limit": 429, "server_error": 500, "overloaded": 529}
 _ZONES = ("UTC", "Europe/Oslo", "Asia/Tokyo", "America/Argentina/Buenos_Aires", "Atlantis/Capital")
 
@@ -96,13 +102,22 @@ def _step(rng: Random, name: str, *, with_tools: bool) -> StepScript:
     if rng.random() < 0.3:
         step["first_after_seconds"] = round(rng.uniform(0.0, 0.6), 3)
     if with_tools:
-        step["tools"] = [_call(rng) for _ in range(rng.choices((1, 2, 3), (60, 25, 15))[0])]
+        calls = rng.choices((1, 2, 3), (60, 25, 15))[0]
+        step["tools"] = [_call(rng, f"{name}c{number}") for number in range(calls)]
     return step
 
 
-def _call(rng: Random) -> dict[str, Any]:
-    if rng.random() < 0.05:
-        return {"name": "no_such_tool", "input": {}}
+def _call(rng: Random, name: str) -> dict[str, Any]:
+    kind = rng.choices(("clock", "command", "client", "none"), (70, 10, 15, 5))[0]
+    match kind:
+        case "none":
+            return {"name": "no_such_tool", "input": {}}
+        case "command":
+            return {"name": "execute", "input": {"command": f"echo {name} >> {EFFECTS}"}}
+        case "client":
+            return {"name": CLIENT_TOOL, "input": {"call": name}}
+        case _:
+            pass
     return {"name": "current_time", "input": {"timezone": rng.choice(_ZONES)}}
 
 

@@ -44,6 +44,22 @@ def compaction(summary: str) -> ActivityConfig:
     return _long_running(timedelta(hours=1), summary)
 
 
+def aside(summary: str) -> ActivityConfig:
+    """A call beside the conversation. It keeps its own time limit and does not fail for the model's sake, so
+    a second attempt is made only when a worker has died."""
+    return {
+        "start_to_close_timeout": timedelta(minutes=1),
+        "schedule_to_close_timeout": timedelta(minutes=5),
+        "heartbeat_timeout": timedelta(seconds=10),  # nobody waits, and a needless attempt costs a call
+        "retry_policy": RetryPolicy(
+            initial_interval=timedelta(seconds=1),
+            maximum_attempts=3,
+            non_retryable_error_types=["ChatNotFoundError"],
+        ),
+        "summary": summary,
+    }
+
+
 def _long_running(limit: timedelta, summary: str) -> ActivityConfig:
     return {
         "start_to_close_timeout": limit,

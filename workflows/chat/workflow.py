@@ -16,8 +16,10 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities import contract
     from models.chat_state import ChatState, ChatStatus, ToolCallRef
+    from models.compaction import CompactionReason
     from models.turns import (
         AnswerCalls,
+        ChatNaming,
         ChatStart,
         Commit,
         Compaction,
@@ -31,10 +33,12 @@ with workflow.unsafe.imports_passed_through():
         StepEnd,
         ToolEnd,
         ToolRun,
+        TurnLabel,
         Verdict,
         Write,
     )
     from workflows.chat import policies
+    from workflows.chat.beside import Beside
     from workflows.chat.events import (
         ActionNeeded,
         ActionTimedOut,
@@ -71,11 +75,13 @@ class ChatWorkflow:
         self._writing = asyncio.Lock()
         self._in_flight: list[workflow.ActivityHandle[Any]] = []
         self._alarm: asyncio.Task[None] | None = None
+        self._beside = Beside()
         self._show_state()
 
     @workflow.run
     async def run(self, start: ChatStart) -> None:
         """Work until the chat has rested for its idle time; the next command starts a new run."""
+        self._name_chat()
         while True:
             self._hand_over_when_long()
             match next_action(self._state):
@@ -92,7 +98,7 @@ class ChatWorkflow:
                 case Action.PLACE_STEERING:
                     await self._settle(SteeringDue())
                 case Action.FINISH_TURN:
-                    await self._settle(TurnEnded())
+                    await self._finish_turn()
                 case Action.FINISH_INTERRUPTION:
                     await self._settle(StepStopped())
                 case Action.REST:
@@ -241,6 +247,18 @@ class ChatWorkflow:
             if err.type not in (_NOT_ALLOWED, _INVALID):
                 raise
 
+    async def _finish_turn(self) -> None:
+        turn = self._state.turn
+        await self._settle(TurnEnded())
+        self._label(turn)
+
+    def _name_chat(self) -> None:
+        """Have a new chat named, beside its first step."""
+        state = self._state
+        new = (state.status, state.turn, state.step) == (ChatStatus.RUNNING, 1, 0)
+        if self._start.titles and new:
+            self._beside.name_chat(ChatNaming(chat_id=self._start.chat_id))
+
     async def _call_model(self) -> None:
         state = self._state
         call = ModelCall(chat_id=self._start.chat_id, turn=state.turn, step=state.step + 1)
@@ -254,6 +272,8 @@ class ChatWorkflow:
             outcome = await handle
             unforeseen = outcome.end is StepEnd.SUPERSEDED and self._state == state
             self._adopt(outcome.state, whatever_version=unforeseen)
+            if outcome.end is StepEnd.COMMITTED:
+                self._label(call.turn)
         except ActivityError:
             if self._state == state:  # nobody stopped it: a fault of ours, visible in the Temporal UI
                 raise
@@ -270,6 +290,8 @@ class ChatWorkflow:
         self._in_flight = [handle]
         try:
             self._adopt(await handle)
+            if state.compaction is not CompactionReason.MANUAL:
+                self._label(state.turn)
         except ActivityError:
             if self._state == state:  # nobody stopped it: a fault of ours, visible in the Temporal UI
                 raise
@@ -294,6 +316,13 @@ class ChatWorkflow:
                     **policies.ROW_WRITE,
                 )
             )
+        self._label(state.turn)
+
+    def _label(self, turn: int) -> None:
+        """Have a turn labelled, if it has just ended by itself and no other follows."""
+        ended = (self._state.turn, self._state.status) == (turn, ChatStatus.WAITING)
+        if self._start.labels and ended:
+            self._beside.label_turn(TurnLabel(chat_id=self._start.chat_id, turn=turn))
 
     async def _run_calls(self, state: ChatState, calls: list[ToolCallRef]) -> list[ToolEnd | None]:
         """Run calls in parallel; how each ended, None where nobody said."""
@@ -343,7 +372,7 @@ class ChatWorkflow:
             if self._has_work():
                 return False
             if workflow.time() >= resting_since + idle:
-                return workflow.all_handlers_finished()
+                return workflow.all_handlers_finished() and not self._beside.busy
 
     def _alarm_rang(self) -> bool:
         return self._alarm is not None and self._alarm.done()
@@ -355,8 +384,9 @@ class ChatWorkflow:
         """Continue as new between steps, before replay becomes slow. Handlers in flight go first."""
         info = workflow.info()
         long = info.get_current_history_length() > self._start.events_per_run
-        if (long or info.is_continue_as_new_suggested()) and workflow.all_handlers_finished():
-            workflow.continue_as_new(self._start.model_copy(update={"state": self._state}))
+        free = workflow.all_handlers_finished() and not self._beside.busy
+        if free and (long or info.is_continue_as_new_suggested()):
+            workflow.continue_as_new(self._start.model_copy(update={"state": self._state, "titles": False}))
 
     def _adopt(self, state: ChatState, *, whatever_version: bool = False) -> None:
         """Take a newer copy of the row. One that refused us is right even if it is older: a database may

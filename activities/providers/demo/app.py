@@ -12,14 +12,14 @@ from starlette.types import Receive, Scope, Send
 
 from activities.providers.demo.completions import SERVERS, CompletionsDialect
 from activities.providers.demo.control import control_routes
-from activities.providers.demo.conversation import fingerprint
+from activities.providers.demo.conversation import Conversation, fingerprint
 from activities.providers.demo.delivery import Delivery, until_disconnected
 from activities.providers.demo.dialect import Dialect, InvalidRequest
 from activities.providers.demo.messages import MessagesDialect
 from activities.providers.demo.responses import ResponsesDialect
-from activities.providers.demo.script import InvalidScript, scripted_step
+from activities.providers.demo.script import InvalidScript, Step, scripted_aside, scripted_step
 from activities.providers.demo.stage import Stage
-from activities.providers.demo.talk import conversational_step
+from activities.providers.demo.talk import conversational_step, named_step
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
@@ -64,7 +64,7 @@ class Endpoint:
         try:
             decoded = self._decode(headers, body)
             request = dialect.read(decoded)
-            step = scripted_step(request) or conversational_step(request)
+            step = _step(request)
         except InvalidScript as error:
             await delivery.refuse(InvalidRequest(str(error)))
             return
@@ -88,6 +88,11 @@ class Endpoint:
             return json.loads(body)
         except (ValueError, RecursionError):
             raise InvalidRequest("The body is not valid JSON.") from None
+
+
+def _step(request: Conversation) -> Step:
+    aside = scripted_aside(request) or named_step(request)
+    return aside or scripted_step(request) or conversational_step(request)
 
 
 async def _read_body(receive: Receive) -> bytes:

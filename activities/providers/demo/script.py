@@ -113,18 +113,23 @@ class Script(_Part):
     """The answers to one message of the user, one step per model call."""
 
     steps: tuple[Step, ...] = Field(min_length=1, max_length=200)
+    aside: dict[str, Step] = Field(
+        default_factory=dict[str, Step],
+        max_length=10,
+        description="the answers to calls that offer the tool of this name alone",
+    )
 
 
 AFTER_THE_LAST_STEP = Step(text="That was the last step of the script.")
 
 
-def script_block(*steps: Step | dict[str, Any]) -> str:
+def script_block(*steps: Step | dict[str, Any], aside: dict[str, dict[str, Any]] | None = None) -> str:
     """The fenced block that, put anywhere in a message of the user, scripts the answers to it.
 
     Raises:
         pydantic.ValidationError: the steps are no script.
     """
-    script = Script.model_validate({"steps": steps})
+    script = Script.model_validate({"steps": steps, "aside": aside or {}})
     return f"{FENCE}\n{script.model_dump_json(exclude_defaults=True)}\n```"
 
 
@@ -138,6 +143,18 @@ def scripted_step(request: Conversation) -> Step | None:
     if script is None:
         return None
     return script.steps[request.step] if request.step < len(script.steps) else AFTER_THE_LAST_STEP
+
+
+def scripted_aside(request: Conversation) -> Step | None:
+    """What the script has for a call beside the conversation: one that offers a single tool which `aside`
+    names. The conversation may be clipped there: a script that cannot be read is none."""
+    if len(request.tool_names) != 1:
+        return None
+    try:
+        script = _find_script(request.typed)
+    except InvalidScript:
+        return None
+    return script.aside.get(next(iter(request.tool_names))) if script else None
 
 
 def _find_script(text: str) -> Script | None:

@@ -14,6 +14,11 @@ ABOUT_TIME = re.compile(r"\b(time|clock|date)\b", re.IGNORECASE)
 WANTS_SUMMARY = re.compile(r"\b(sum up|summar(y|ize))\b", re.IGNORECASE)
 WANTS_LENGTH = re.compile(r"\b(story|explain|long|essay|detail(s|ed)?|tell me (all|more))\b", re.IGNORECASE)
 
+TITLE_TOOL = "name_chat"
+LABEL_TOOL = "label_turn"
+MARKS = re.compile(r"```demo.*?```|```.*|</?(user|assistant)>", re.DOTALL)
+NAMEABLE = re.compile(r"\w+(?:['’]\w+)?")
+
 SHORT = """\
 {greeting}I am Perdure's built-in demo model: no key and no network, but the real wire protocol. Ask me \
 for the time and I will call a tool. Ask me for a story, kill the worker while I tell it, and watch the \
@@ -70,6 +75,18 @@ def conversational_step(request: Conversation) -> Step:
         )
     template = LONG if WANTS_LENGTH.search(question) else SHORT
     return _paced(Step(text=template.format(greeting=_greeting(question))))
+
+
+def named_step(request: Conversation) -> Step | None:
+    """A name for a conversation or a turn, as the arguments of the one tool on offer; None for others."""
+    words = NAMEABLE.findall(MARKS.sub(" ", request.typed))
+    if list(request.tool_names) == [LABEL_TOOL]:
+        label = f"Answered {' '.join(words[:2]) or 'a question'}"
+        return Step(tools=(ToolCall(name=LABEL_TOOL, input={"label": label}),))
+    if list(request.tool_names) == [TITLE_TOOL]:
+        title = " ".join(words[:5]).capitalize() if len(words) > 1 else "Demo conversation"
+        return Step(tools=(ToolCall(name=TITLE_TOOL, input={"title": title}),))
+    return None
 
 
 def _summary(request: Conversation) -> str:

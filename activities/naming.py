@@ -1,0 +1,177 @@
+"""Names for chats and turns, found by a model beside the conversation.
+
+Nothing waits for a name and nothing fails for it: a call that fails, takes too long or answers with something
+that is no name leaves the title as it was, and gives a turn its plain label. Calls are made at most once per
+attempt of the activity; only the death of a worker makes a second attempt.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
+
+from activities.answer import AnswerBuilder
+from activities.heartbeat import beating
+from activities.listening import Patience, listen
+from activities.live import LiveView
+from activities.prompt.naming import LABEL, TITLE, Wanted, name_in, naming_request
+from activities.providers.directory import ProviderDirectory
+from activities.providers.failures import provider_failure
+from activities.providers.headers import request_headers
+from activities.providers.protocol import ModelCallError, ModelEvent
+from models.chat_model import ChatModel
+from models.failures import FailureKind, retry_delay_seconds
+from models.hints import Hint, HintKind
+from models.inbox import FALLBACK_LABEL
+from models.naming import accepted_label, accepted_title
+from models.store import naming
+from models.store.naming import Nameless, Spent
+from models.turns import ChatNaming, Proposed, TitleProposal, TurnLabel
+
+log = structlog.get_logger(__name__)
+
+LIMIT_SECONDS = 30.0
+_TRIES = 3
+"""Calls for a title of which all but the last failed for a transient reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a call has given: the name as the model wrote it, and what it has cost."""
+
+    name: object
+    spent: Spent
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Finds names. `directory` knows the models this worker can call."""
+
+    engine: AsyncEngine
+    live: LiveView
+    directory: ProviderDirectory
+    patience: Patience
+
+    @activity.defn
+    async def name_chat(self, wanted: ChatNaming) -> None:
+        async with beating():
+            nameless = await naming.read_untitled(self.engine, wanted.chat_id)
+            if nameless is None:
+                return
+            named = await self._ask_quietly(TITLE, wanted.chat_id, nameless, tries=_TRIES)
+            title = accepted_title(named.name) if named else None
+            spent = named.spent if named else None
+            if await naming.keep_title(self.engine, wanted.chat_id, nameless.title, title, spent):
+                self.live.hint(Hint(nameless.owner_id, wanted.chat_id, HintKind.TITLE_CHANGE))
+
+    @activity.defn
+    async def label_turn(self, wanted: TurnLabel) -> None:
+        async with beating():
+            nameless = await naming.read_finished_turn(self.engine, wanted.chat_id, wanted.turn)
+            if nameless is None:
+                return
+            taken = nameless.label is not None or await self._label(wanted, nameless)
+            hints = [Hint(nameless.owner_id, wanted.chat_id, HintKind.NOTIFIED, wanted.turn)]
+            if taken:
+                hints.append(Hint(nameless.owner_id, wanted.chat_id, HintKind.SUMMARY_CHANGE))
+            self.live.hint(*hints)
+
+    @activity.defn
+    async def propose_title(self, wanted: TitleProposal) -> Proposed:
+        async with beating():
+            nameless = await naming.read_for_proposal(self.engine, wanted.chat_id)
+            if nameless is None or not nameless.conversation:
+                return Proposed()
+            try:
+                async with asyncio.timeout(LIMIT_SECONDS):
+                    named = await self._ask(TITLE, wanted.chat_id, nameless)
+            except TimeoutError:
+                return Proposed(too_late=True)
+            except ModelCallError as err:
+                return Proposed(failed=err.failure.kind)
+            title = accepted_title(named.name)
+            if title is None:
+                await naming.keep_cost(self.engine, wanted.chat_id, named.spent)
+                return Proposed(failed=FailureKind.GENERIC)
+            return Proposed(
+                proposal_id=await naming.keep_proposal(self.engine, wanted.chat_id, title, named.spent)
+            )
+
+    async def _label(self, wanted: TurnLabel, nameless: Nameless) -> bool:
+        """Find a label and keep it; whether the chat took it."""
+        named = None
+        if nameless.conversation:
+            named = await self._ask_quietly(LABEL, wanted.chat_id, nameless, tries=1)
+        label = (accepted_label(named.name) if named else None) or FALLBACK_LABEL
+        spent = named.spent if named else None
+        return await naming.keep_label(self.engine, wanted.chat_id, wanted.turn, label, spent)
+
+    async def _ask_quietly(
+        self, wanted: Wanted, chat_id: UUID, nameless: Nameless, *, tries: int
+    ) -> _Named | None:
+        """The answer; None where there is none in time."""
+        try:
+            async with asyncio.timeout(LIMIT_SECONDS):
+                for attempt in range(1, tries + 1):
+                    try:
+                        return await self._ask(wanted, chat_id, nameless)
+                    except ModelCallError as err:
+                        log.info("no name found", tool=wanted.tool.name, kind=err.failure.kind)
+                        if not err.failure.retryable or attempt == tries:
+                            return None
+                        await asyncio.sleep(retry_delay_seconds(attempt, err.failure.retry_after_seconds))
+        except TimeoutError:
+            log.info("no name found in time", tool=wanted.tool.name)
+        return None
+
+    async def _ask(self, wanted: Wanted, chat_id: UUID, nameless: Nameless) -> _Named:
+        """One call.
+
+        Raises:
+            ModelCallError: it failed.
+        """
+        builder = AnswerBuilder(_now)
+
+        def take(event: ModelEvent) -> None:
+            builder.add(event)
+
+        began = time.monotonic()
+        model = await self._title_model(nameless)
+        headers = request_headers(nameless.owner_id, chat_id)
+        request = naming_request(wanted, model.model, nameless.conversation, headers)
+        try:
+            async with self.directory.calling(model, nameless.owner_id) as provider:
+                await listen(provider, request, self.patience, take)
+        except (ModelCallError, SQLAlchemyError, OSError):
+            raise
+        except Exception as err:
+            log.exception("naming failed unexpectedly")
+            raise ModelCallError(provider_failure(FailureKind.GENERIC, model.provider)) from err
+        assert builder.finish is not None, "the protocol raises for a stream without its end"
+        spent = Spent(
+            model.config_id,
+            builder.finish.usage.stored(),
+            round((time.monotonic() - began) * 1000),
+            builder.finish.response_id,
+        )
+        return _Named(name_in(wanted, builder.finished().parts), spent)
+
+    async def _title_model(self, nameless: Nameless) -> ChatModel:
+        """The model that finds names: the one that the chat uses. The only place where that is decided.
+
+        Raises:
+            ModelCallError: there is none that could be called.
+        """
+        return await self.directory.model(
+            nameless.model_config_id, nameless.organization_id, nameless.owner_id
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Proposals of titles: short workflows beside the chats', which they leave alone."""
