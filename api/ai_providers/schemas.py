@@ -18,6 +18,10 @@ def _no_nul(text: str) -> str:
     return text
 
 
+def _is_web_address_or_empty(text: str) -> str:
+    return _is_web_address(text) if text else text
+
+
 def _is_web_address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -41,6 +45,7 @@ _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$", examples=["
 _DisplayName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_nul)]
 _Icon = Annotated[str, Field(max_length=500), AfterValidator(_no_nul)]
 _BaseUrl = Annotated[str, Field(max_length=1000), AfterValidator(_is_web_address)]
+_NewBaseUrl = Annotated[str, Field(max_length=1000), AfterValidator(_is_web_address_or_empty)]
 
 
 class CreateProvider(BaseModel):
@@ -73,7 +78,9 @@ class EditProvider(BaseModel):
     name: _Name | None = None
     display_name: _DisplayName | None = None
     icon: _Icon | None = None
-    base_url: _BaseUrl | Literal[""] | None = Field(default=None, description="Empty: the vendor's own.")
+    base_url: _NewBaseUrl | None = Field(
+        default=None, description="Empty: the vendor's own.", examples=["https://llm.example.com/v1"]
+    )
     api_key: ApiKey | None = None
     enabled: bool | None = None
     settings: ProviderSettings | None = None

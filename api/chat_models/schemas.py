@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self, cast
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from models.effort import Effort
 from models.model_options import CallConfig
@@ -40,8 +40,28 @@ class _Body(BaseModel):
         return given
 
 
+_CONFIG_EXAMPLE = {
+    "max_output_tokens": 32_000,
+    "reasoning_effort": {"default": "medium", "max": "high"},
+    "provider_options": {"anthropic": {"web_search_enabled": True}},
+}
+
+
 class CreateModel(_Body):
     """A model to be offered."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "ai_provider_id": "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+                    "model": "claude-sonnet-4-5",
+                    "context_limit": 200_000,
+                    "model_config": _CONFIG_EXAMPLE,
+                }
+            ]
+        }
+    )
 
     ai_provider_id: UUID
     model: Annotated[_Name, Field(min_length=1, examples=["claude-sonnet-4-5"])]
@@ -57,6 +77,10 @@ class CreateModel(_Body):
 
 class EditModel(_Body):
     """What is to be changed. What is absent, null or empty stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"is_default": True, "model_config": _CONFIG_EXAMPLE}]}
+    )
 
     ai_provider_id: UUID | None = None
     model: _Name | None = None
