@@ -26,6 +26,7 @@ from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
 from activities.prompt.assemble import assemble, facts_of, prompt_size
+from activities.prompt.chain import chain_link
 from activities.providers.directory import ProviderDirectory
 from activities.providers.failures import declined, provider_failure, without_output
 from activities.providers.headers import request_headers
@@ -150,7 +151,7 @@ class ModelCalls:
             model_config_id=model.config_id,
             usage=usage,
             runtime_ms=round((time.monotonic() - started) * 1000),
-            provider_response_id=finish.response_id,
+            provider_response_id=finish.response_id if model.is_remembered else None,
             compaction_due=is_due(usage, model.compaction_threshold),
         )
         return _Ending(writer, answer)
@@ -211,7 +212,9 @@ class ModelCalls:
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
         headers = request_headers(begun.owner_id, call.chat_id)
         user_prompt = await self.directory.user_prompt(begun.owner_id)
-        request = assemble(transcript, facts_of(model), self._offer(attempt).specs(), headers, user_prompt)
+        link = chain_link(transcript, model_config_id=model.config_id) if model.is_remembered else None
+        tools = self._offer(attempt).specs()
+        request = assemble(transcript, facts_of(model), tools, headers, user_prompt=user_prompt, link=link)
         metrics.PROMPT_SIZE.labels(model.provider, model.model).observe(prompt_size(request))
         return request
 

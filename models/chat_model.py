@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models.model_options import CallConfig
-from models.providers import ProviderType
+from models.providers import Dialect, ProviderType, dialect_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +27,9 @@ class ChatModel:
     context_limit: int
     compaction_threshold: int
     config: CallConfig
+
+    @property
+    def is_remembered(self) -> bool:
+        """Whether the vendor keeps the conversation, so that an answer's id can stand for it."""
+        speaks = dialect_of(self.provider_type, self.config) is Dialect.OPENAI_RESPONSES
+        return speaks and self.config.provider_options.openai.store

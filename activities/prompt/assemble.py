@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from activities.prompt.chain import Link
 from activities.prompt.provider_tools import configured
 from activities.providers.protocol import ModelRequest, PromptMessage, ProviderTool, ToolSpec
 from models.chat_model import ChatModel
@@ -71,7 +72,9 @@ def assemble(
     model: ModelFacts,
     tools: Sequence[ToolSpec] = (),
     headers: Mapping[str, str] | None = None,
+    *,
     user_prompt: str | None = None,
+    link: Link | None = None,
 ) -> ModelRequest:
     """Make the request for the next step.
 
@@ -82,11 +85,13 @@ def assemble(
         transcript: rows as the model may see them, oldest first.
         headers: sent along, to tell gateways on the way whose chat this is.
         user_prompt: what the owner of the chat wants every model to know.
+        link: where the vendor goes on with what it remembers; only what was said since is told then.
     """
-    system = [_system_text(row.parts) for row in transcript if row.role == "system"]
+    rows = link.rows if link else transcript
+    system = [_system_text(row.parts) for row in rows if row.role == "system"]
     if user_prompt:
         system.append(f"<user-instructions>\n{user_prompt}\n</user-instructions>")
-    conversation = (row for row in transcript if row.role != "system")
+    conversation = (row for row in rows if row.role != "system")
     return ModelRequest(
         model=model.name,
         system=system,
@@ -98,6 +103,7 @@ def assemble(
         provider_tools=model.provider_tools,
         options=model.options,
         context_limit=model.context_limit,
+        previous_response_id=link.response_id if link else None,
         headers=dict(headers or {}),
     )
 

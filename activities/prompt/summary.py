@@ -46,7 +46,7 @@ def summary_request(
     """
     instruction = TranscriptMessage(0, "user", [{"type": "text", "text": INSTRUCTION}], None)
     if attempt == 0:
-        request = assemble([*transcript, instruction], model, tools, headers, user_prompt)
+        request = assemble([*transcript, instruction], model, tools, headers, user_prompt=user_prompt)
         return replace(request, tool_choice=ToolChoice.NONE)
     told = assemble([*_told(transcript, attempt), instruction], model, (), headers)
     return replace(told, thinking_budget_tokens=None, provider_tools=())

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self, cast
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from models.effort import Effort
 from models.model_options import CallConfig
@@ -40,7 +40,7 @@ class _Body(BaseModel):
         return given
 
 
-_CONFIG_EXAMPLE = {
+_CONFIG_EXAMPLE: dict[str, JsonValue] = {
     "max_output_tokens": 32_000,
     "reasoning_effort": {"default": "medium", "max": "high"},
     "provider_options": {"anthropic": {"web_search_enabled": True}},

@@ -64,7 +64,7 @@ async def find_model(engine: AsyncEngine, organization_id: UUID, model_id: UUID)
 
 
 async def create_model(
-    engine: AsyncEngine, organization_id: UUID, new: NewModel, by: UUID, change: Change | None = None
+    engine: AsyncEngine, organization_id: UUID, new: NewModel, by: UUID | None, change: Change | None = None
 ) -> ModelRecord:
     """Offer a model. The first one becomes the default.
 

@@ -22,6 +22,7 @@ from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import CLOSED_BECAUSE, Bundle, NewMessage, results_for, synthetic_result
 from models.store.reading import reading, transaction
+from models.store.remembered import forget_answers
 from models.store.tables import chats, steps
 from models.stream import Episode
 from models.turns import CallsClosedBy, ModelCall, ResultsCommit, StepEnd, StepOutcome
@@ -204,11 +205,16 @@ async def note_overflow(
 async def note_failure(
     engine: AsyncEngine, call: ModelCall, failure: Failure, limits: RetryLimits = RetryLimits()
 ) -> RetryLater | StepOutcome:
-    """Count a transient failure and say when to try again; a limit turns it into an error."""
+    """Count a transient failure and say when to try again; a limit turns it into an error.
+
+    Where the vendor has forgotten the conversation, the next attempt finds no id in it to go on from.
+    """
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
         if not _is_current(bundle, call):
             return await _how_it_ended(bundle, call)
+        if failure.chain_broken:
+            await forget_answers(conn, call.chat_id)
         failures = bundle.row["provider_failures"] + 1
         now = datetime.now(UTC)
         since = bundle.row["failing_since"] or now

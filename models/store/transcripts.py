@@ -32,6 +32,7 @@ _TRANSCRIPT = (
         messages.c.created_by,
         messages.c.compressed,
         messages.c.usage,
+        messages.c.provider_response_id,
     )
     .where(
         messages.c.chat_id == bindparam("chat"),
@@ -50,7 +51,7 @@ _TRANSCRIPT = (
 @dataclass(frozen=True, slots=True)
 class TranscriptMessage:
     """One row of history as the model is to see it. `parts` are in stored form; `boundary` marks the row
-    that stands for everything before it."""
+    that stands for everything before it. `provider_response_id` is there only where the vendor remembers."""
 
     id: int
     role: str
@@ -59,6 +60,7 @@ class TranscriptMessage:
     created_by: UUID | None = None
     boundary: bool = False
     usage: dict[str, int] | None = None
+    provider_response_id: str | None = None
 
 
 async def read_transcript(engine: AsyncEngine, chat_id: UUID) -> list[TranscriptMessage]:

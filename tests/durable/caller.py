@@ -162,17 +162,19 @@ class Caller:
         assert answer.status_code == 201, answer.text
         return answer.json()["id"]
 
-    async def send(self, chat: str, text: str, *, busy: str = "queue", key: str | None = None) -> Body:
-        answer = await self.try_to_send(chat, text, busy=busy, key=key)
+    async def send(
+        self, chat: str, text: str, *, busy: str = "queue", key: str | None = None, **fields: Any
+    ) -> Body:
+        answer = await self.try_to_send(chat, text, busy=busy, key=key, **fields)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     async def try_to_send(
-        self, chat: str, text: str, *, busy: str = "queue", key: str | None = None
+        self, chat: str, text: str, *, busy: str = "queue", key: str | None = None, **fields: Any
     ) -> httpx2.Response:
         return await self.http.post(
             f"{self.url}/{chat}/messages",
-            json={"content": [{"type": "text", "text": text}], "busy_behavior": busy},
+            json={"content": [{"type": "text", "text": text}], "busy_behavior": busy, **fields},
             headers={"Idempotency-Key": key or str(uuid4())},
         )
 

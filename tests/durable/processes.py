@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cli.stack import Stack, StackOptions
 from cli.stack.programs import api
+from runtime.secrets import new_master_key
 from tests.durable.rows import until
 
 LOOPBACK = "127.0.0.1"
@@ -31,6 +32,7 @@ def whole_perdure(data_dir: Path, model_url: str) -> StackOptions:
         environment={
             **kept,
             "PERDURE_DEMO_MODEL_URL": model_url,
+            "PERDURE_MASTER_KEYS": new_master_key(),
             "PERDURE_SWEEP_INTERVAL_SECONDS": "1",
             "PERDURE_SWEEP_AGE_SECONDS": "4",
             # calls that no script foresees would disturb the scripted model: who wants them turns them on

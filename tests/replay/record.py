@@ -24,7 +24,7 @@ from tests.durable.caller import Caller
 from tests.durable.histories import completed, connect, history, runs
 from tests.durable.processes import another_api, whole_perdure
 from tests.durable.rows import Rows
-from tests.replay.scenarios import SCENARIOS, SHORT_RUNS, Scenario, Scene
+from tests.replay.scenarios import NAMED, SCENARIOS, SHORT_RUNS, Scenario, Scene
 
 HISTORIES = Path(__file__).parent / "histories"
 VERSION = "0.1.0"
@@ -45,6 +45,14 @@ async def record(directory: Path) -> None:
         for scenarios, settings in (
             (SCENARIOS, {"PERDURE_IDLE_SECONDS": _IDLE_SECONDS}),
             (SHORT_RUNS, {"PERDURE_IDLE_SECONDS": _IDLE_SECONDS, "PERDURE_EVENTS_PER_RUN": "25"}),
+            (
+                NAMED,
+                {
+                    "PERDURE_IDLE_SECONDS": _IDLE_SECONDS,
+                    "PERDURE_TITLES": "true",
+                    "PERDURE_TURN_LABELS": "true",
+                },
+            ),
         ):
             url = await stack.enter_async_context(another_api(perdure, **settings))
             caller = await stack.enter_async_context(_caller(perdure, url))

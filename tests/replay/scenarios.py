@@ -45,6 +45,13 @@ class Scene:
         )
         return row.open_calls[0]["id"]
 
+    async def labelled(self, chat: str, turn: int = 1) -> None:
+        await self.caller.rows.until(
+            "SELECT 1 FROM chats WHERE id = :chat AND turn = :turn AND last_turn_summary IS NOT NULL",
+            chat=chat,
+            turn=turn,
+        )
+
     async def rested(self, chat: str, turns: int = 1) -> None:
         await self.caller.rows.until(
             "SELECT 1 FROM chats WHERE id = :chat AND turn >= :turns AND status IN ('waiting', 'error')",
@@ -194,6 +201,16 @@ async def idle_and_a_new_message(scene: Scene) -> str:
     return chat
 
 
+async def named_and_labelled(scene: Scene) -> str:
+    name = {"name_chat": {"tools": [{"name": "name_chat", "input": {"title": "marigold larkspur"}}]}}
+    label = {"label_turn": {"tools": [{"name": "label_turn", "input": {"label": "foxglove periwinkle"}}]}}
+    chat = await scene.caller.create(f"{script_block({'text': ANSWER}, aside={**name, **label})} marigold")
+    await scene.labelled(chat)
+    await scene.caller.send(chat, f"{script_block({'text': ANSWER}, aside=label)} marigold again")
+    await scene.labelled(chat, turn=2)
+    return chat
+
+
 async def continued_as_new(scene: Scene) -> str:
     chat = await scene.held("continued")
     for _ in range(4):
@@ -233,3 +250,5 @@ SCENARIOS: tuple[Scenario, ...] = (
 )
 SHORT_RUNS: tuple[Scenario, ...] = (continued_as_new,)
 """Recorded with runs of a few events."""
+NAMED: tuple[Scenario, ...] = (named_and_labelled,)
+"""Recorded with a model that finds titles and labels."""

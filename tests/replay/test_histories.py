@@ -17,7 +17,7 @@ from temporalio.workflow import NondeterminismError
 from cli.worker import workflow_runner
 from tests.durable.histories import words_in_history
 from tests.replay.divergent import DivergentWorkflow
-from tests.replay.record import HISTORIES, SCENARIOS, SHORT_RUNS, VERSION, scenario_name
+from tests.replay.record import HISTORIES, NAMED, SCENARIOS, SHORT_RUNS, VERSION, scenario_name
 from tests.replay.scenarios import WORDS
 from workflows.chat.workflow import ChatWorkflow
 
@@ -62,4 +62,4 @@ def test_a_recorded_chat_holds_nothing_that_was_said_and_no_name_of_a_machine(pa
 
 def test_every_scenario_is_recorded():
     names = {path.stem.split(".")[0] for path in (HISTORIES / VERSION).glob("*.json")}
-    assert names == {scenario_name(scenario) for scenario in (*SCENARIOS, *SHORT_RUNS)}
+    assert names == {scenario_name(scenario) for scenario in (*SCENARIOS, *SHORT_RUNS, *NAMED)}

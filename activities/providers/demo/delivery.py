@@ -26,7 +26,7 @@ from activities.providers.demo.faults import (
 )
 from activities.providers.demo.milestones import Holds
 from activities.providers.demo.recorder import Outcome, RecordedRequest, Recorder
-from activities.providers.demo.script import Framing, Hold, Step
+from activities.providers.demo.script import PLAIN, Framing, Hold, Step
 
 TRANSPORT = "demo.transport"
 """Name of the ASGI extension in which the server hands over the connection, so that it can be reset."""
@@ -172,6 +172,9 @@ class Delivery:
         await self._whole(status, encode(body), headers)
 
     async def _events(self, frames: bytes, framing: Framing) -> None:
+        if framing is PLAIN:  # the usual way, at no cost
+            await self._body(frames)
+            return
         for chunk in framed(frames, framing):
             await self._body(chunk)
 

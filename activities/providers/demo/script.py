@@ -62,6 +62,9 @@ class Framing(_Part):
     first_tool_index: int = Field(default=0, ge=0, description="where calls are numbered")
 
 
+PLAIN = Framing()
+
+
 class Usage(_Part):
     """Token counts to report in place of the ones computed from sizes."""
 
@@ -95,7 +98,7 @@ class Step(_Part):
         default="", max_length=10_000, description="instead of text, where the vendor has it"
     )
     phase: Literal["commentary", "final_answer"] | None = None
-    framing: Framing = Framing()
+    framing: Framing = PLAIN
     stop_reason: StopReason | None = Field(default=None, description="by the content if not given")
     usage: Usage = Usage()
     hold: Hold | None = None

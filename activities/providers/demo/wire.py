@@ -3,12 +3,13 @@
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from activities.providers.demo.dialect import Answer, Piece
 from activities.providers.demo.encoding import by_count, by_words, event, tokens
 from activities.providers.demo.faults import PieceKind
-from activities.providers.demo.script import Step
+from activities.providers.demo.script import ServerTool, Source, Step
 
 TOOL_INPUT_PIECE = 24
 BAD_FRAME = b"event: content_block_delta\ndata: {this is not JSON\n\n"
@@ -62,9 +63,8 @@ def encode_answer(
         for delta in deltas:
             pieces.append(Piece(kind, pending + _delta(index, delta)))
             pending = b""
-        pending = (_delta(index, tail) if tail else b"") + event(
-            {"type": "content_block_stop", "index": index}
-        )
+        pending += _delta(index, tail) if tail else b""
+        pending += event({"type": "content_block_stop", "index": index})
     delta = {"stop_reason": stop_reason, "stop_sequence": None}
     closing = (
         pending
@@ -80,6 +80,9 @@ def _content(step: Step, tool_id_seed: str) -> list[dict[str, Any]]:
         content.append(
             {"type": "thinking", "thinking": step.thinking, "signature": sign_thinking(step.thinking)}
         )
+    for index, tool in enumerate(step.server_tools):
+        if tool.kind == "web_search":  # the others have other shapes here
+            content += _web_search(tool, f"srvtoolu_{tool_id_seed[:16]}_{index}", step.sources)
     if step.text:
         content.append({"type": "text", "text": step.text})
     for index, call in enumerate(step.tools):
@@ -88,6 +91,22 @@ def _content(step: Step, tool_id_seed: str) -> list[dict[str, Any]]:
             {"type": "tool_use", "id": f"toolu_{digest[:24]}", "name": call.name, "input": call.input}
         )
     return content
+
+
+def _web_search(tool: ServerTool, call_id: str, sources: Sequence[Source]) -> list[dict[str, Any]]:
+    found = [
+        {
+            "type": "web_search_result",
+            "url": source.url,
+            "title": source.title,
+            "encrypted_content": base64.b64encode(source.url.encode()).decode(),
+        }
+        for source in sources
+    ]
+    return [
+        {"type": "server_tool_use", "id": call_id, "name": "web_search", "input": tool.input},
+        {"type": "web_search_tool_result", "tool_use_id": call_id, "content": found},
+    ]
 
 
 def _usage(step: Step, content: list[dict[str, Any]], input_characters: int) -> dict[str, int]:
@@ -121,6 +140,8 @@ def _stream_block(
                 [{"type": "text_delta", "text": p} for p in parts],
                 None,
             )
+        case "web_search_tool_result":
+            return "text", block, [], None
         case _:
             # The first delta of a tool input is empty, as on the real wire: clients must join, not parse.
             raw = json.dumps(block["input"], ensure_ascii=False)

@@ -28,7 +28,10 @@ def wire_request(request: ModelRequest, label: str, profile: Profile) -> dict[st
     }
     if profile.sends_usage_option:
         body["stream_options"] = {"include_usage": True}
-    return body | _tools(request, profile) | _sampling(request, profile) | vendor_settings(request, profile)
+    settings = vendor_settings(request, profile)
+    if not request.tools:
+        settings.pop("parallel_tool_calls", None)  # refused where there is nothing to call
+    return body | _tools(request, profile) | _sampling(request, profile) | settings
 
 
 def _tools(request: ModelRequest, profile: Profile) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from activities.answer import AnswerBuilder, Kept
 from activities.providers.demo import DemoModel, script_block
 from activities.providers.openai import PROFILES, OpenAIProvider, Server, openai_chat, openai_responses
 from activities.providers.protocol import Finish, ModelEvent, ModelRequest, PromptMessage, ToolSpec
+from tests.activities.providers.request_rules.checked import CheckedModel
 
 KEY = "sk-test-0123456789abcdef"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -18,16 +19,17 @@ CLOCK = ToolSpec("current_time", "Tell the time.", {"type": "object", "propertie
 
 
 @pytest.fixture(scope="session")
-async def running_model() -> AsyncIterator[DemoModel]:
-    async with DemoModel() as model:
+async def running_model() -> AsyncIterator[CheckedModel]:
+    async with CheckedModel() as model:
         yield model
 
 
 @pytest.fixture
-async def model(running_model: DemoModel) -> AsyncIterator[DemoModel]:
+async def model(running_model: CheckedModel) -> AsyncIterator[DemoModel]:
     running_model.clear()
     yield running_model
     await running_model.settled()
+    running_model.check()
 
 
 Make = Callable[[str], OpenAIProvider]

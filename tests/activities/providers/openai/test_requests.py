@@ -192,8 +192,9 @@ def test_schemas_are_objects_with_properties_and_without_empty_requirements() ->
 
 
 def test_without_tools_nothing_is_said_of_them() -> None:
-    request = configured(tools=[], tool_choice=ToolChoice.NONE)
-    assert not {"tools", "tool_choice"} & (set(by_responses(request)) | set(by_chat(request)))
+    request = configured(EVERYTHING, tools=[], tool_choice=ToolChoice.NONE)
+    assert not {"tools", "tool_choice"} & set(by_responses(request))
+    assert not {"tools", "tool_choice", "parallel_tool_calls"} & set(by_chat(request))
 
 
 def test_tools_of_the_vendor_are_asked_for_with_what_they_find() -> None:

@@ -1,10 +1,11 @@
 """The demo model, with somebody looking over its shoulder."""
 
+from collections.abc import Callable
 from typing import Any
 
 from activities.providers.demo import DemoModel
 from activities.providers.demo.recorder import RecordedRequest
-from tests.activities.providers.request_rules.anthropic import broken_rules
+from tests.activities.providers.request_rules import anthropic, completions, responses
 
 
 class CheckedModel(DemoModel):
@@ -25,7 +26,14 @@ class CheckedModel(DemoModel):
             assert not broken, (broken, request.body)
 
 
+_RULES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "/messages": anthropic.broken_rules,
+    "/responses": responses.broken_rules,
+    "/chat/completions": completions.broken_rules,
+}
+
+
 def _broken(request: RecordedRequest) -> list[str]:
     body: dict[str, Any] | None = request.body
-    speaks_messages = "anthropic-version" in request.headers
-    return broken_rules(body) if speaks_messages and body is not None else []
+    rules = next((rules for path, rules in _RULES.items() if request.path.endswith(path)), None)
+    return rules(body) if rules and body is not None else []
