@@ -34,6 +34,7 @@ from api.files.links import FileLinks
 from api.files.router import MAX_FILE_BYTES
 from api.files.router import public_router as signed_files_router
 from api.files.router import router as files_router
+from api.gate import Gate
 from api.health.router import router as health_router
 from api.inbox.frames import inbox_events
 from api.inbox.router import router as inbox_router
@@ -46,7 +47,11 @@ from api.organizations.router import router as organizations_router
 from api.preferences.router import router as preferences_router
 from api.queue.router import router as queue_router
 from api.services import Services
+from api.sign_in.provider import OpenIdProvider
+from api.sign_in.router import router as sign_in_router
+from api.streaming.admission import Admission
 from api.streaming.hub import StreamHub
+from api.streaming.reading_along import ReadMarks
 from api.streaming.router import router as streams_router
 from api.streaming.tail import Tail
 from api.sweeper import Sweeper
@@ -111,6 +116,7 @@ def create_app(settings: Settings) -> FastAPI:
         actions_router,
         streams_router,
         acl_router,
+        sign_in_router,  # before the users: `authmethods` is no user
         users_router,
         tokens_router,
         organizations_router,
@@ -191,7 +197,11 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         labels=settings.turn_labels,
     )
     tail = Tail(settings.redis_url, redis)
-    hub = StreamHub(engine, tail, poll_interval_seconds=settings.poll_interval_seconds)
+    # each crowd may hold a part of the pool; some of it is always left for commands
+    width = max(1, settings.database_pool_size // 4)
+    hub = StreamHub(engine, tail, Gate(width), poll_interval_seconds=settings.poll_interval_seconds)
+    doors = Gate(width)
+    marks = ReadMarks(engine, doors)
     chat_lists = ListHub(tail, chat_list_key, chat_list_events(engine))
     inboxes = ListHub(tail, inbox_key, inbox_events(engine, labels=settings.turn_labels))
     hints = HintWriter(redis)
@@ -203,6 +213,7 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
     )
     uses = TokenUses(engine)
     keeper = FileKeeper(engine, blobs, unused_days=settings.unused_file_days)
+    provider = OpenIdProvider(settings) if settings.oidc_issuer_url else None
     guard = StreamGuard(engine, interval_seconds=settings.access_check_seconds)
     rate_limit = RateLimit(
         redis,
@@ -218,9 +229,12 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
             redis=redis,
             gateway=gateway,
             streams=hub,
-            callers=CallerCache(engine, uses),
+            admission=Admission(engine, doors, marks),
+            read_marks=marks,
+            callers=CallerCache(engine, uses, Gate(width)),
             rate_limit=rate_limit,
             guard=guard,
+            provider=provider,
             chat_lists=chat_lists,
             inboxes=inboxes,
             hints=hints,
@@ -237,6 +251,9 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await hints.drain()
+        await marks.drain()
+        if provider is not None:
+            await provider.close()
         await news.aclose()
         await redis.aclose()
         await engine.dispose()

@@ -12,7 +12,10 @@ from api.auth.callers import CallerCache
 from api.auth.guard import StreamGuard
 from api.auth.rate_limit import RateLimit
 from api.files.links import FileLinks
+from api.sign_in.provider import OpenIdProvider
+from api.streaming.admission import Admission
 from api.streaming.hub import StreamHub
+from api.streaming.reading_along import ReadMarks
 from api.temporal_gateway import TemporalGateway
 from api.watching.hub import ListHub
 from runtime.blobs import BlobStore
@@ -32,9 +35,12 @@ class Services:
     redis: Redis
     gateway: TemporalGateway
     streams: StreamHub
+    admission: Admission
+    read_marks: ReadMarks
     callers: CallerCache
     rate_limit: RateLimit
     guard: StreamGuard
+    provider: OpenIdProvider | None
     chat_lists: ListHub
     inboxes: ListHub
     hints: HintWriter

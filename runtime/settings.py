@@ -42,6 +42,30 @@ class Settings(BaseSettings):
     poll_interval_seconds: float = Field(
         default=10.0, description="Streams look at the rows this often, in case a wake-up was lost."
     )
+    public_url: str | None = Field(
+        default=None, description="Address that browsers reach the API at, if not the one of their requests."
+    )
+    oidc_issuer_url: str | None = Field(
+        default=None, description="OpenID provider that users sign in with; unset: there is none."
+    )
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Unset: a public client, which PKCE alone protects."
+    )
+    oidc_scopes: str = "openid profile email"
+    oidc_create_users: bool = Field(
+        default=True, description="Whoever the provider lets in becomes a user at the first sign-in."
+    )
+    oidc_email_domains: list[str] = Field(
+        default_factory=list[str],
+        description="Only who has a verified address of one of these domains may sign in; empty: everybody.",
+    )
+    oidc_organization: str = Field(
+        default="default", description="Name of the organization that new users become members of."
+    )
+    session_seconds: float = Field(
+        default=7 * 86400.0, gt=0, description="After this long a browser has to sign in again."
+    )
     rate_limit_per_minute: int = Field(
         default=3000, ge=0, description="Requests that one token may make in a minute; 0: any number."
     )

@@ -12,12 +12,12 @@ from api.auth.principals import CurrentCaller
 from api.errors import ApiError, invalid
 from api.schemas import errors
 from api.services import services_of
-from api.users.lookup import ME, CurrentUser, require_manager, require_self_or_manager
+from api.users.lookup import CurrentUser, require_manager, require_self_or_manager
 from api.users.schemas import CreateUser, EditRoles, EditUser, User, UserPage
 from models.permissions import Permission, Role, SiteRole
 from models.store import users
 from models.store.accounts import Caller
-from models.store.users import LastOwner, NameTaken, NewUser, NoOrganization, UserRecord
+from models.store.users import RESERVED_USERNAMES, LastOwner, NameTaken, NewUser, NoOrganization, UserRecord
 
 router = APIRouter(prefix="/users", tags=["users"])
 
@@ -83,9 +83,9 @@ def _check_username(username: str) -> None:
     try:
         UUID(username)
     except ValueError:
-        if username != ME:
+        if username not in RESERVED_USERNAMES:
             return
-    raise invalid(("username", f"Must be neither {ME!r} nor a UUID."))
+    raise invalid(("username", "Must be no UUID, and no word that stands for something else in paths."))
 
 
 def _check_organizations(caller: Caller, body: CreateUser) -> None:
@@ -110,9 +110,13 @@ async def edit_user(
     caller: CurrentCaller,
     trail: Annotated[Trail, audited("write", "user")],
 ) -> User:
-    """Change username, name or address: one's own, or those of a user whom the caller manages."""
+    """Change one's own username or name, or those of a user whom the caller manages. An address says who may
+    sign in as the user, so that only who manages the user sets it."""
     _about(trail, user)
-    await require_self_or_manager(request, caller, user)
+    if body.email is None:
+        await require_self_or_manager(request, caller, user)
+    else:
+        await require_manager(request, caller, user)
     fields = body.model_dump(exclude_none=True)
     if body.username is not None:
         _check_username(body.username)

@@ -18,6 +18,9 @@ from models.store.audit import Change, write_change
 from models.store.reading import reading, transaction
 from models.store.tables import api_tokens, memberships, users
 
+RESERVED_USERNAMES = frozenset({"me", "authmethods", "logout", "oidc"})
+"""They stand for something else in paths."""
+
 
 class NameTaken(Exception):
     """Somebody has this username, or this address, already."""

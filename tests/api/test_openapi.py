@@ -11,6 +11,9 @@ from pydantic import TypeAdapter
 from api.app import create_app
 from runtime.settings import Settings
 
+OPEN = {f"/api/v2/users/{door}" for door in ("authmethods", "oidc/login", "oidc/callback")}
+"""Who comes here has no token yet."""
+
 OURS = "#/components/schemas/ErrorBody"
 
 
@@ -40,13 +43,13 @@ def test_every_operation_on_chats_says_what_happens_without_a_token(
     described: Any,
 ):
     for path, methods in described.items():
-        if path.startswith("/api/"):
+        if path.startswith("/api/") and path not in OPEN:
             for operation in methods.values():
                 assert "401" in operation["responses"], path
 
 
 VERBS = (
-    "accept|activate|add|approve|archive|check|clear|compact|create|decide|delete|deny|download|edit|get|"
+    "accept|activate|add|approve|archive|check|clear|compact|create|decide|delete|deny|download|edit|end|get|"
     "interrupt|leave|list|make|mark|move|promote|propose|put|reconcile|remove|replace|revoke|send|set|share|"
     "start|stop|stream|submit|suspend|test|upload|watch"
 )
