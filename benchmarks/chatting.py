@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -77,6 +78,20 @@ class Chatter:
         turn = await self._until_rest(began)
         await saying
         return turn
+
+    async def answered_at(self) -> list[datetime]:
+        """When each of the model's answers was committed, oldest first."""
+        moments: list[datetime] = []
+        after, more = 1, True  # ids begin with 1, which is the user's
+        while more:
+            asked = {"limit": 200, "after_id": after}
+            answer = await self._http.get(f"{self._url}/chats/{self._chat}/messages", params=asked)
+            page = answer.raise_for_status().json()
+            for message in page["messages"]:
+                if message["role"] == "assistant":
+                    moments.append(datetime.fromisoformat(message["created_at"]))
+            after, more = page["messages"][-1]["id"], page["has_more"]
+        return moments
 
     async def look(self) -> None:
         """Read the chat."""

@@ -16,6 +16,11 @@ class Rows:
         async with self.engine.connect() as conn:
             return list((await conn.execute(text(sql), values)).all())
 
+    async def change(self, sql: str, **values: Any) -> None:
+        """A hand on the database."""
+        async with self.engine.begin() as conn:
+            await conn.execute(text(sql), values)
+
     async def first_user(self) -> Any:
         return (
             await self.ask(

@@ -120,6 +120,52 @@ async def queued_and_promoted(scene: Scene) -> str:
     return chat
 
 
+async def edited_in_mid_stream(scene: Scene) -> str:
+    chat = await scene.held("edited")
+    await scene.caller.send(chat, said({"text": ANSWER}))
+    message = await scene.caller.first_message(chat)
+    assert (await scene.caller.edit(chat, message, said({"text": ANSWER}))).status_code == 200
+    return chat
+
+
+async def edited_at_rest(scene: Scene) -> str:
+    chat = await scene.ask({"text": ANSWER, "tools": [clock("UTC")]}, {"text": ANSWER})
+    await scene.rested(chat)
+    message = await scene.caller.first_message(chat)
+    assert (await scene.caller.edit(chat, message, said({"text": ANSWER}))).status_code == 200
+    await scene.rested(chat, turns=2)
+    return chat
+
+
+async def promoted_from_the_queue(scene: Scene) -> str:
+    chat = await scene.held("chosen")
+    first, _, last = [
+        (await scene.caller.send(chat, said({"text": ANSWER})))["queued_message"]["id"] for _ in range(3)
+    ]
+    assert (await scene.caller.delete_queued(chat, first)).status_code == 204
+    assert (await scene.caller.promote(chat, last)).status_code == 202
+    await scene.rested(chat, turns=3)
+    return chat
+
+
+async def client_tool_edited(scene: Scene) -> str:
+    step = {"text": ANSWER, "tools": [THEIR_CALL]}
+    chat = await scene.caller.create(said(step, {"text": ANSWER}), unsafe_dynamic_tools=[THEIR_TOOL])
+    await scene.awaited_call(chat)
+    message = await scene.caller.first_message(chat)
+    assert (await scene.caller.edit(chat, message, said({"text": ANSWER}))).status_code == 200
+    await scene.rested(chat, turns=2)
+    return chat
+
+
+async def reconciled(scene: Scene) -> str:
+    chat = await scene.ask({"text": ANSWER})
+    await scene.rested(chat)
+    await scene.caller.rows.change("UPDATE chats SET queued = 1 WHERE id = :chat", chat=chat)
+    assert (await scene.caller.ask(chat, "reconcile-invalid")).status_code == 200
+    return chat
+
+
 async def steered(scene: Scene) -> str:
     held = {**held_step("steered"), "tools": [clock("UTC")]}
     chat = await scene.ask(held, {"text": ANSWER})
@@ -236,6 +282,11 @@ SCENARIOS: tuple[Scenario, ...] = (
     interrupted_by_a_message,
     interrupted_with_a_queued_message,
     queued_and_promoted,
+    edited_in_mid_stream,
+    edited_at_rest,
+    promoted_from_the_queue,
+    client_tool_edited,
+    reconciled,
     steered,
     client_tool_answered,
     client_tool_interrupted,

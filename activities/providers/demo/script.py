@@ -115,7 +115,7 @@ class Step(_Part):
 class Script(_Part):
     """The answers to one message of the user, one step per model call."""
 
-    steps: tuple[Step, ...] = Field(min_length=1, max_length=200)
+    steps: tuple[Step, ...] = Field(min_length=1, max_length=500)
     aside: dict[str, Step] = Field(
         default_factory=dict[str, Step],
         max_length=10,

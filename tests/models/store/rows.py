@@ -156,9 +156,14 @@ class ChatRows:
                     role=role,
                     visibility=visibility,
                     created_by=self.owner if role == "user" else None,
-                    model_config_id=self.model if role == "user" else None,
                     content_version=1,
-                    **{"content": [{"type": "text", "text": text}], "turn": 3, "step": 0, **columns},
+                    **{
+                        "model_config_id": self.model if role == "user" else None,
+                        "content": [{"type": "text", "text": text}],
+                        "turn": 3,
+                        "step": 0,
+                        **columns,
+                    },
                 )
                 .returning(messages.c.id)
             )
