@@ -63,7 +63,8 @@ def list_users(
 
 
 @app.command(
-    epilog="Examples:  perdure users add ada --name 'Ada Lovelace'  |  perdure users add bot --role auditor --make-token"
+    epilog="Examples:  perdure users add ada --name 'Ada Lovelace'  |  "
+    "perdure users add bot --role auditor --make-token"
 )
 def add(
     username: Annotated[str, typer.Argument(metavar="USERNAME", help="What to call the user.")],

@@ -14,15 +14,7 @@ async def test_a_user_is_added_works_with_a_token_of_their_own_and_is_suspended(
     assert added.code == 0, added.err
     user = json.loads(added.out)
     listed = await perdure("users", "list", "--search", name)
-    assert listed.out.splitlines()[0].split() == [
-        "USERNAME",
-        "STATUS",
-        "SITE",
-        "ROLE",
-        "LAST",
-        "SEEN",
-        "NAME",
-    ]
+    assert listed.out.startswith("USERNAME  ")
     assert "Ada Lovelace" in listed.out
     own = await perdure("tokens", "list", "--json", "--token", user["token"])
     assert [token["token_name"] for token in json.loads(own.out)] == ["first"]
