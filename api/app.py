@@ -29,6 +29,7 @@ from api.files.links import FileLinks
 from api.files.router import MAX_FILE_BYTES
 from api.files.router import public_router as signed_files_router
 from api.files.router import router as files_router
+from api.gate import Gate
 from api.health.router import router as health_router
 from api.inbox.frames import inbox_events
 from api.inbox.router import router as inbox_router
@@ -43,7 +44,9 @@ from api.queue.router import router as queue_router
 from api.services import Services
 from api.sign_in.provider import OpenIdProvider
 from api.sign_in.router import router as sign_in_router
+from api.streaming.admission import Admission
 from api.streaming.hub import StreamHub
+from api.streaming.reading_along import ReadMarks
 from api.streaming.router import router as streams_router
 from api.streaming.tail import Tail
 from api.sweeper import Sweeper
@@ -184,7 +187,11 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         labels=settings.turn_labels,
     )
     tail = Tail(settings.redis_url, redis)
-    hub = StreamHub(engine, tail, poll_interval_seconds=settings.poll_interval_seconds)
+    # each crowd may hold a part of the pool; some of it is always left for commands
+    width = max(1, settings.database_pool_size // 4)
+    hub = StreamHub(engine, tail, Gate(width), poll_interval_seconds=settings.poll_interval_seconds)
+    doors = Gate(width)
+    marks = ReadMarks(engine, doors)
     chat_lists = ListHub(tail, chat_list_key, chat_list_events(engine))
     inboxes = ListHub(tail, inbox_key, inbox_events(engine, labels=settings.turn_labels))
     hints = HintWriter(redis)
@@ -212,7 +219,9 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
             redis=redis,
             gateway=gateway,
             streams=hub,
-            callers=CallerCache(engine, uses),
+            admission=Admission(engine, doors, marks),
+            read_marks=marks,
+            callers=CallerCache(engine, uses, Gate(width)),
             rate_limit=rate_limit,
             guard=guard,
             provider=provider,
@@ -232,6 +241,7 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await hints.drain()
+        await marks.drain()
         if provider is not None:
             await provider.close()
         await news.aclose()

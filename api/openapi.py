@@ -37,7 +37,7 @@ def describe_truthfully(app: FastAPI) -> None:
         schemas = schema["components"]["schemas"]
         for operations in schema["paths"].values():
             for operation in operations.values():
-                _drop_unsent(operation["responses"])
+                _tell_of_invalid_requests(operation)
                 operation["summary"] = _summary(operation["operationId"])
                 _give_example(operation, schemas)
         for name in ("HTTPValidationError", "ValidationError"):
@@ -47,7 +47,12 @@ def describe_truthfully(app: FastAPI) -> None:
     app.openapi = openapi
 
 
-def _drop_unsent(responses: dict[str, Any]) -> None:
+def _tell_of_invalid_requests(operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    if "parameters" in operation or "requestBody" in operation:
+        shape = {"schema": {"$ref": f"{_SCHEMAS}ErrorBody"}}
+        invalid = {"description": "Bad Request", "content": {"application/json": shape}}
+        responses.setdefault("400", invalid)
     content = responses.get("422", {}).get("content", {})
     if content.get("application/json", {}).get("schema", {}).get("$ref") == _NEVER_SENT:
         del responses["422"]

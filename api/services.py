@@ -13,7 +13,9 @@ from api.auth.guard import StreamGuard
 from api.auth.rate_limit import RateLimit
 from api.files.links import FileLinks
 from api.sign_in.provider import OpenIdProvider
+from api.streaming.admission import Admission
 from api.streaming.hub import StreamHub
+from api.streaming.reading_along import ReadMarks
 from api.temporal_gateway import TemporalGateway
 from api.watching.hub import ListHub
 from runtime.blobs import BlobStore
@@ -33,6 +35,8 @@ class Services:
     redis: Redis
     gateway: TemporalGateway
     streams: StreamHub
+    admission: Admission
+    read_marks: ReadMarks
     callers: CallerCache
     rate_limit: RateLimit
     guard: StreamGuard

@@ -229,16 +229,16 @@ class Bench:
         chat = await self.chat()
         self._model.go.set()
         pids = {"api": self._stack.pid("api")}
-        warm = self.readers(chat, count)
-        await warm.connected()  # what the process keeps from its first crowd is not what a reader costs
-        warm.leave()
+        first = self.readers(chat, count)
+        await first.connected()  # stays: what it frees, the second crowd would get for nothing
         await asyncio.sleep(2)
         before = memory_bytes(pids)
         readers = self.readers(chat, count)
         await readers.connected()
         await asyncio.sleep(2)
         cost = (memory_bytes(pids) - before) / count
-        readers.leave()
+        for crowd in (first, readers):
+            crowd.leave()
         return cost
 
     async def close(self) -> None:

@@ -36,25 +36,41 @@ async def find_chat(connection: HTTPConnection, chat: ChatId, caller: CurrentCal
         ApiError: 404, there is none for this caller.
     """
     structlog.contextvars.bind_contextvars(chat_id=str(chat))
-    record = await chats.find_chat(services_of(connection).engine, caller, chat)
-    if record is None:
-        raise not_found("chat")
-    remember_chat(connection, record.id)
-    return record
+    return _found(connection, await chats.find_chat(services_of(connection).engine, caller, chat))
 
 
-async def find_streamed_chat(connection: HTTPConnection, chat: str) -> ChatRecord:
+async def find_streamed_chat(connection: HTTPConnection, chat: ChatId, caller: CurrentCaller) -> ChatRecord:
+    """The chat in the path as `api.streaming.admission` knows it.
+
+    Raises:
+        ApiError: 404, there is none for this caller. 503, too many want to follow at once.
+    """
+    structlog.contextvars.bind_contextvars(chat_id=str(chat))
+    return _found(connection, await services_of(connection).admission.find(caller, chat))
+
+
+async def find_socket_chat(connection: HTTPConnection, chat: str) -> ChatRecord:
     """The same for sockets, whose errors are answers before the upgrade."""
     caller = await authenticate(connection)
     try:
         chat_id = UUID(chat)
     except ValueError:
         raise invalid(("chat", "Must be a UUID.")) from None
-    return await find_chat(connection, chat_id, caller)
+    return await find_streamed_chat(connection, chat_id, caller)
+
+
+def _found(connection: HTTPConnection, record: ChatRecord | None) -> ChatRecord:
+    if record is None:
+        raise not_found("chat")
+    remember_chat(connection, record.id)
+    return record
 
 
 CurrentChat = Annotated[ChatRecord, Depends(find_chat)]
 """A chat that the caller may read."""
+
+StreamedChat = Annotated[ChatRecord, Depends(find_streamed_chat)]
+"""A chat that the caller may read and is about to follow."""
 
 
 def require(chat: ChatRecord, action: ChatAction) -> ChatRecord:

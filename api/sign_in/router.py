@@ -54,7 +54,7 @@ async def list_methods(request: Request) -> AuthMethods:
     operation_id="startSignIn",
     status_code=303,
     response_class=Response,
-    responses={303: {"description": "To the OpenID provider."}, **errors(404, 429, 503)},
+    responses={303: {"description": "To the OpenID provider."}, **errors(400, 404, 429, 503)},
 )
 async def begin(
     request: Request,

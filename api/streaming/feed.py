@@ -9,8 +9,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.errors import ApiError
+from api.gate import Gate
 from api.streaming.events import Event
-from api.streaming.projection import NeedsRows, Projection, change_events, joining_events
+from api.streaming.projection import NeedsRows, Projection, change_events, joining_events, keeps_parts
 from api.streaming.subscription import End, Subscription
 from api.streaming.tail import Fields, Tail
 from models.store.views import ChatView, Known, read_view
@@ -30,16 +32,18 @@ class Feed:
 
     All its work is done in one task, in this order: readers that join, rows that changed, parts. A reader
     joins with a view of the rows; that view is taken in for everybody first, so that all readers are at
-    the same version from then on and no reader is told a thing twice.
+    the same version from then on and no reader is told a thing twice. Those who wait together and have the
+    same messages join with one view, and share its events.
     """
 
-    def __init__(self, chat_id: UUID, engine: AsyncEngine, tail: Tail) -> None:
+    def __init__(self, chat_id: UUID, engine: AsyncEngine, tail: Tail, gate: Gate) -> None:
         self.chat_id = chat_id
         self.readers: set[Subscription] = set()
         self._engine = engine
         self._tail = tail
+        self._gate = gate
         self._projection = Projection(chat_id)
-        self._joining: deque[Subscription] = deque()
+        self._joining: dict[Subscription, None] = {}  # in their order
         self._previews: deque[Preview] = deque()
         self._wanted_version = 0
         self._something = asyncio.Event()
@@ -55,13 +59,12 @@ class Feed:
 
     def join(self, reader: Subscription) -> None:
         """Add a reader; the first thing it gets is the present."""
-        self._joining.append(reader)
+        self._joining[reader] = None
         self._something.set()
 
     def leave(self, reader: Subscription) -> None:
         self.readers.discard(reader)
-        if reader in self._joining:
-            self._joining.remove(reader)
+        self._joining.pop(reader, None)
 
     def deliver(self, entry: Entry) -> None:
         """Take an entry of the chat's stream. Never waits: the tail has other chats, too."""
@@ -106,7 +109,7 @@ class Feed:
     async def _work(self) -> None:
         while True:
             if self._joining:
-                await self._admit(self._joining[0])
+                await self._admit(next(iter(self._joining)).resume.message_id)
             elif self._wanted_version > self._projection.snapshot_version:
                 await self._sync()
             elif not self._tell_previews():
@@ -114,14 +117,21 @@ class Feed:
             else:
                 return
 
-    async def _admit(self, reader: Subscription) -> None:
-        view = await self._read(after_id=reader.resume.message_id)
+    async def _admit(self, after_id: int) -> None:
+        together = [reader for reader in self._joining if reader.resume.message_id == after_id]
+        view = await self._read(after_id=after_id)
         self._take_in(view)
         self._tell_previews()
-        if reader in self._joining:  # it may have left meanwhile
-            self._joining.remove(reader)
-            known, parts = self._projection.position, self._projection.parts
-            reader.begin(joining_events(self.chat_id, view, reader.resume, known, parts))
+        known, parts = self._projection.position, self._projection.parts
+        events: dict[bool, list[Event]] = {}
+        for reader in together:
+            if reader not in self._joining:
+                continue  # it has left meanwhile
+            del self._joining[reader]
+            keeps = keeps_parts(view, reader.resume, known)
+            if keeps not in events:
+                events[keeps] = joining_events(self.chat_id, view, after_id, known, parts, keeps=keeps)
+            reader.begin(events[keeps])
             self.readers.add(reader)
 
     async def _sync(self) -> None:
@@ -161,8 +171,9 @@ class Feed:
             try:
                 queue_version = 0 if after_id is not None else self._projection.queue_version
                 known = Known(self._projection.history_version, queue_version, after_id)
-                view = await read_view(self._engine, self.chat_id, known)
-            except (SQLAlchemyError, OSError) as error:
+                async with self._gate.passing():
+                    view = await read_view(self._engine, self.chat_id, known)
+            except (SQLAlchemyError, OSError, ApiError) as error:
                 log.warning("cannot read rows", chat_id=str(self.chat_id), attempt=attempt, error=str(error))
             else:
                 if view is None:

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.gate import Gate
 from api.streaming.events import Position
 from api.streaming.feed import Feed
 from api.streaming.subscription import End, Subscription
@@ -27,14 +28,23 @@ class StreamHub:
 
     Wake-ups over Redis are quick but may be lost. So the versions of all watched chats are looked up in
     intervals, too, and often while Redis is away.
+
+    Args:
+        gate: What the chats' reads go through: thousands may want one at the same moment.
     """
 
-    def __init__(self, engine: AsyncEngine, tail: Tail, *, poll_interval_seconds: float) -> None:
+    def __init__(self, engine: AsyncEngine, tail: Tail, gate: Gate, *, poll_interval_seconds: float) -> None:
         self._engine = engine
         self._tail = tail
+        self._gate = gate
         self._poll_interval_seconds = poll_interval_seconds
         self._feeds: dict[UUID, tuple[Feed, asyncio.Task[None]]] = {}
         self._closed = False
+
+    @property
+    def watched_chats(self) -> int:
+        """How many chats have at least one reader."""
+        return len(self._feeds)
 
     async def run(self) -> None:
         """Read entries and poll until cancelled."""
@@ -67,7 +77,7 @@ class StreamHub:
         known = self._feeds.get(chat_id)
         if known is not None and not known[1].done():
             return known[0]
-        feed = Feed(chat_id, self._engine, self._tail)
+        feed = Feed(chat_id, self._engine, self._tail, self._gate)
         task = asyncio.create_task(feed.run(), name=f"feed {chat_id}")
         self._feeds[chat_id] = (feed, task)
         metrics.WATCHED_CHATS.set(len(self._feeds))

@@ -197,29 +197,33 @@ def change_events(chat_id: UUID, change: Change) -> list[Event]:
     return events
 
 
+def keeps_parts(view: ChatView, resume: Position, known: Position) -> bool:
+    """Whether a reader that resumes from there has parts of the episode in flight."""
+    return resume.seq > 0 and resume.same_episode(known) and view.status not in _AT_REST
+
+
 def joining_events(
-    chat_id: UUID, view: ChatView, resume: Position, known: Position, parts: list[Event]
+    chat_id: UUID, view: ChatView, after_id: int, known: Position, parts: list[Event], *, keeps: bool
 ) -> list[Event]:
     """What a reader is told first: the view, then the episode in flight.
 
     Args:
-        resume: Where the reader is. If it has parts of the episode in flight, it keeps them, and is not
-            told to drop them.
+        after_id: The last message that the reader has.
         known: Where readers are who have been told everything; its episode may be newer than the view.
         parts: The episode's parts so far, those that the reader has among them.
+        keeps: Whether the reader keeps the parts that it has, and so is not told to drop them.
     """
     fresh = Projection(chat_id)
-    change = fresh.take_in(view, told_up_to=resume.message_id)
+    change = fresh.take_in(view, told_up_to=after_id)
     begun = {
         "history_version": known.history_version,
         "generation_attempt": known.generation_attempt,
         "seq": 0,
     }
-    goes_on = resume.seq > 0 and resume.same_episode(known) and view.status not in _AT_REST
     change = replace(
         change,
         start=replace(change.start, **begun),
         end=replace(change.end, **begun),
-        preview_reset=change.preview_reset and not goes_on,
+        preview_reset=change.preview_reset and not keeps,
     )
     return [*change_events(chat_id, change), *parts]

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query, WebSocket
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.chats.access import CurrentChat, find_streamed_chat
+from api.chats.access import StreamedChat, find_socket_chat
 from api.errors import ApiError, invalid
 from api.schemas import errors
 from api.services import services_of
@@ -43,12 +43,12 @@ every part exactly once. `after_id` leaves out messages up to that id.
                 }
             }
         },
-        **errors(400, 404, 406),
+        **errors(400, 404, 406, 503),
     },
 )
 async def stream_events(
     request: Request,
-    chat: CurrentChat,
+    chat: StreamedChat,
     after_id: Annotated[str | None, Query(description="Leave out messages up to this id.")] = None,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
@@ -62,15 +62,15 @@ async def stream_events(
         except ValueError:
             raise invalid(("Last-Event-ID", "Must be the id of an event of this stream.")) from None
     services = services_of(request)
-    return EventStream(read_along(services.engine, chat, services.streams.subscribe(chat.id, resume)))
+    return EventStream(read_along(services.read_marks, chat, services.streams.subscribe(chat.id, resume)))
 
 
 @router.websocket("/chats/{chat}/stream")
 async def stream_frames(websocket: WebSocket, chat: str, after_id: str | None = None) -> None:
-    record = await find_streamed_chat(websocket, chat)
+    record = await find_socket_chat(websocket, chat)
     services = services_of(websocket)
     subscribing = services.streams.subscribe(record.id, _after(after_id))
-    await stream_to(websocket, read_along(services.engine, record, subscribing))
+    await stream_to(websocket, read_along(services.read_marks, record, subscribing))
 
 
 def _after(after_id: str | None) -> Position:

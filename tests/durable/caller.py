@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 import httpx2
@@ -86,8 +86,12 @@ class Reader:
             async for event_id, event in _server_sent_events(response):
                 if event_id:
                     self.last_id = event_id
-                self._take(event)
-                self._changed.set()
+                self.take(event)
+
+    def take(self, event: Event) -> None:
+        """See an event."""
+        self._take(event)
+        self._changed.set()
 
     def _take(self, event: Event) -> None:
         self.seen.append(event)
@@ -122,6 +126,9 @@ async def _server_sent_events(response: httpx2.Response) -> AsyncGenerator[tuple
         elif not line and data:
             yield event_id, json.loads(data)
             event_id, data = None, ""
+
+
+AnyReader = TypeVar("AnyReader", bound=Reader)
 
 
 class Caller:
@@ -219,7 +226,10 @@ class Caller:
                 return answer
 
     def read(self, chat: str) -> Reader:
-        reader = Reader(f"{self.url}/{chat}/stream", self.headers)
+        return self.follow(Reader(f"{self.url}/{chat}/stream", self.headers))
+
+    def follow(self, reader: AnyReader) -> AnyReader:
+        """Let a reader go, and stop it when the caller is done."""
         self._readers.append(reader)
         reader.start()
         return reader

@@ -178,10 +178,10 @@ async def test_a_replayed_episode_is_told_once_and_a_gap_waits_for_the_rows(door
 
 async def test_parts_of_a_history_not_seen_yet_bring_the_rows_first(door: Door, redis: Redis):
     chat = await door.create()
+    await begin(door, chat)
     async with sse(door, chat) as reader:
         await reader.until("preview_reset")
         ref = ToolCallRef(id="c1", name="current_time")
-        await begin(door, chat)
         version = await commit(door, chat, (ref,))
         await publish(redis, chat, preview(version, 1, 1, ["next"]))
         await reader.until("message_part")
