@@ -205,7 +205,7 @@ class _Run:
         async with self._means.directory.calling(self._model, self._begun.owner_id) as provider:
             for attempt in range(TRIES):
                 try:
-                    return await self._call_model(provider, self._request(shown, attempt))
+                    return await self._call_model(provider, await self._request(shown, attempt))
                 except ModelCallError as err:
                     if not err.failure.context_overflow or attempt == TRIES - 1:
                         raise
@@ -227,11 +227,12 @@ class _Run:
             )
         return text
 
-    def _request(self, shown: Sequence[TranscriptMessage], attempt: int) -> ModelRequest:
+    async def _request(self, shown: Sequence[TranscriptMessage], attempt: int) -> ModelRequest:
         headers = request_headers(self._begun.owner_id, self._compaction.chat_id)
         facts = facts_of(self._model)
         tools = self._means.tools.specs()
-        return summary_request(shown, facts, tools, headers, attempt=attempt)
+        user_prompt = await self._means.directory.user_prompt(self._begun.owner_id)
+        return summary_request(shown, facts, tools, headers, attempt=attempt, user_prompt=user_prompt)
 
     def _call_part(self) -> dict[str, Any]:
         args: dict[str, Any] = {"source": self._begun.reason.source}

@@ -211,8 +211,10 @@ class ModelCalls:
         transcript = await self.attachments.fill(call.chat_id, rows)
         metrics.MESSAGE_COUNT.labels(model.provider, model.model).observe(len(transcript))
         headers = request_headers(begun.owner_id, call.chat_id)
+        user_prompt = await self.directory.user_prompt(begun.owner_id)
         link = chain_link(transcript, model_config_id=model.config_id) if model.is_remembered else None
-        request = assemble(transcript, facts_of(model), self._offer(attempt).specs(), headers, link)
+        tools = self._offer(attempt).specs()
+        request = assemble(transcript, facts_of(model), tools, headers, user_prompt=user_prompt, link=link)
         metrics.PROMPT_SIZE.labels(model.provider, model.model).observe(prompt_size(request))
         return request
 

@@ -12,6 +12,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from api.actions.router import router as actions_router
+from api.ai_providers.router import router as providers_router
+from api.ai_providers.user_keys import router as provider_keys_router
 from api.audit.router import router as audit_router
 from api.auth.callers import CallerCache
 from api.auth.guard import StreamGuard
@@ -19,10 +21,13 @@ from api.auth.principals import TOKEN_SCHEMES
 from api.auth.rate_limit import RateLimit
 from api.auth.uses import TokenUses
 from api.body_limit import BodyLimit
+from api.chat_models.overrides import router as overrides_router
+from api.chat_models.router import router as models_router
 from api.chats.acl import router as acl_router
 from api.chats.router import router as chats_router
 from api.chats.segments import router as no_chats_router
 from api.control.router import router as control_router
+from api.deployment.router import router as deployment_router
 from api.errors import install_error_handlers
 from api.files.keeper import FileKeeper
 from api.files.links import FileLinks
@@ -119,6 +124,11 @@ def create_app(settings: Settings) -> FastAPI:
         groups_router,
         audit_router,
         preferences_router,
+        deployment_router,
+        providers_router,
+        provider_keys_router,
+        models_router,
+        overrides_router,
         inbox_router,
         titles_router,
     ):

@@ -11,7 +11,9 @@ from starlette.responses import Response
 
 from api.errors import invalid
 from api.services import Services
+from models.deployment import PersonalModelOverrides
 from models.effort import Effort, known_effort
+from models.store.overrides import read_member_overrides
 
 MAX_ID = 2**63 - 1
 """The highest id of a message."""
@@ -65,6 +67,18 @@ def without_nul(field: str, text: str) -> str:
     if "\0" in text:
         raise invalid((field, "Must not contain NUL characters."))
     return text
+
+
+async def personal_model(services: Services, organization_id: UUID, user_id: UUID) -> UUID | None:
+    """The model that a member chose for new chats, where members may and it can be used (spec api.md 4.1)."""
+    if not (await services.configuration.setting(PersonalModelOverrides)).allow_users:
+        return None
+    chosen = (await read_member_overrides(services.engine, organization_id, user_id)).get("root")
+    if chosen is None or chosen.override is None:
+        return None
+    wanted = chosen.override.model_config_id
+    usable = await services.availability.usable_model(organization_id, user_id, wanted)
+    return usable.id if usable else None
 
 
 async def choose_model(services: Services, organization_id: UUID, user_id: UUID, wanted: UUID | None) -> UUID:

@@ -55,7 +55,7 @@ def up(
     """Start everything on this machine: Temporal with its UI, PostgreSQL, Valkey, worker and API.
 
     The same directory resumes where it was. Ctrl-C stops all of it. Without
-    ANTHROPIC_API_KEY in the environment a built-in demo model answers.
+    ANTHROPIC_API_KEY or OPENAI_API_KEY in the environment a built-in demo model answers.
     """
     from cli.stack import launcher
     from cli.stack.directory import default_directory

@@ -5,10 +5,12 @@ import os
 from pathlib import Path
 
 from models import migrate
+from models.model_options import CallConfig
 from models.providers import Preset
 from models.store.first_start import bootstrap
 from models.store.presets import OfferedModel, ensure_models
 from runtime.database import open_engine
+from runtime.known_models import known_model
 from runtime.logging import configure_logging
 from runtime.presets import surroundings
 from runtime.settings import Settings
@@ -16,7 +18,7 @@ from runtime.settings import Settings
 DEMO_MODEL = "perdure-demo"
 
 _CONTEXT_LIMIT = 200_000
-"""What all of these take at least."""
+"""Of a model of which nobody knows better."""
 
 
 def run() -> None:
@@ -39,15 +41,21 @@ async def _set_up(settings: Settings) -> None:
 def offered_models(settings: Settings) -> list[OfferedModel]:
     """The models that the environment can reach, best first."""
     named = {
-        Preset.ANTHROPIC: (settings.anthropic_model, settings.anthropic_model),
-        Preset.OPENAI: (settings.openai_model, settings.openai_model),
-        Preset.DEMO: (DEMO_MODEL, "Perdure demo model"),
+        Preset.ANTHROPIC: settings.anthropic_model,
+        Preset.OPENAI: settings.openai_model,
+        Preset.DEMO: DEMO_MODEL,
     }
-    return [
-        OfferedModel(preset, *named[preset], _CONTEXT_LIMIT)
-        for preset in surroundings(settings)
-        if preset in named
-    ]
+    return [_offered(preset, named[preset]) for preset in surroundings(settings)]
+
+
+def _offered(preset: Preset, model: str) -> OfferedModel:
+    if preset is Preset.DEMO:
+        return OfferedModel(preset, model, "Perdure demo model", _CONTEXT_LIMIT)
+    known = known_model(preset.provider_type, model)
+    if known is None:
+        return OfferedModel(preset, model, model, _CONTEXT_LIMIT)
+    limit = known.context_limit or _CONTEXT_LIMIT
+    return OfferedModel(preset, model, known.display_name, limit, CallConfig(cost=known.prices))
 
 
 def _deliver(token: str, data_dir: Path | None) -> None:

@@ -72,6 +72,8 @@ def assemble(
     model: ModelFacts,
     tools: Sequence[ToolSpec] = (),
     headers: Mapping[str, str] | None = None,
+    *,
+    user_prompt: str | None = None,
     link: Link | None = None,
 ) -> ModelRequest:
     """Make the request for the next step.
@@ -82,10 +84,13 @@ def assemble(
     Args:
         transcript: rows as the model may see them, oldest first.
         headers: sent along, to tell gateways on the way whose chat this is.
+        user_prompt: what the owner of the chat wants every model to know.
         link: where the vendor goes on with what it remembers; only what was said since is told then.
     """
     rows = link.rows if link else transcript
     system = [_system_text(row.parts) for row in rows if row.role == "system"]
+    if user_prompt:
+        system.append(f"<user-instructions>\n{user_prompt}\n</user-instructions>")
     conversation = (row for row in rows if row.role != "system")
     return ModelRequest(
         model=model.name,

@@ -36,15 +36,17 @@ def summary_request(
     headers: Mapping[str, str],
     *,
     attempt: int = 0,
+    user_prompt: str | None = None,
 ) -> ModelRequest:
     """The request for a summary of a transcript.
 
     Args:
         attempt: from 0 to `TRIES - 1`; each later one makes a shorter prompt.
+        user_prompt: as in the requests before, so that what is cached of them serves this one.
     """
     instruction = TranscriptMessage(0, "user", [{"type": "text", "text": INSTRUCTION}], None)
     if attempt == 0:
-        request = assemble([*transcript, instruction], model, tools, headers)
+        request = assemble([*transcript, instruction], model, tools, headers, user_prompt=user_prompt)
         return replace(request, tool_choice=ToolChoice.NONE)
     told = assemble([*_told(transcript, attempt), instruction], model, (), headers)
     return replace(told, thinking_budget_tokens=None, provider_tools=())

@@ -63,6 +63,10 @@ class ProviderDirectory:
             record.config,
         )
 
+    async def user_prompt(self, owner_id: UUID) -> str | None:
+        """What the owner of a chat wants every model to know; most want nothing."""
+        return (await self.configuration.preferences(owner_id)).custom_prompt
+
     @asynccontextmanager
     async def calling(self, model: ChatModel, owner_id: UUID) -> AsyncGenerator[ModelProvider]:
         """A client for one call of a model, on behalf of a user. Configuration that changes meanwhile

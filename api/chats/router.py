@@ -1,7 +1,6 @@
 """Routes of chats (spec api.md section 4, 5.7)."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from api.content import NO_SUCH_FILE, read_content
 from api.errors import ApiError, invalid
 from api.features import ZERO_UUID, refuse_unavailable
 from api.payloads import chat_payload, file_payload, listed_payload
+from api.prompts import deployment_prompts
 from api.requests import (
     IdempotencyKey,
     checked_effort,
@@ -29,6 +29,7 @@ from api.requests import (
     choose_model,
     json_answer,
     key_reused,
+    personal_model,
     request_hash,
 )
 from api.schemas import Chat, errors
@@ -47,8 +48,6 @@ from models.store.listing import ListedChat
 
 log = structlog.get_logger("chats")
 router = APIRouter(tags=["chats"])
-
-_DEPLOYMENT_PROMPT = (Path(__file__).parent / "deployment_prompt.md").read_text().strip()
 
 
 @router.post(
@@ -96,14 +95,17 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
     content = await read_content(services, caller, body.content)
     labels = checked_labels(body.labels or {})
     tools = checked_tools(body)
-    prompts = [_DEPLOYMENT_PROMPT]
+    prompts = await deployment_prompts(services.configuration)
     if body.system_prompt and body.system_prompt.strip():
         prompts.append(body.system_prompt.strip())
     return NewChat(
         organization_id=body.organization_id,
         content=content,
         model_config_id=await choose_model(
-            services, body.organization_id, caller.user_id, body.model_config_id
+            services,
+            body.organization_id,
+            caller.user_id,
+            body.model_config_id or await personal_model(services, body.organization_id, caller.user_id),
         ),
         title=provisional_title(content),
         client_type=body.client_type,

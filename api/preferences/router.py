@@ -10,10 +10,13 @@ from starlette.responses import Response
 
 from api.auth.principals import CurrentCaller
 from api.errors import invalid, not_found
+from api.prompts import checked_prompt
 from api.schemas import errors
 from api.services import services_of
 from models.store import thresholds
+from models.store.deployment import write_user_prompt
 from models.store.thresholds import Threshold
+from runtime.configuration import ChangeKind
 
 router = APIRouter(prefix="/chats/config", tags=["preferences"])
 
@@ -32,6 +35,29 @@ class CompactionThreshold(NewThreshold):
 
 class CompactionThresholds(BaseModel):
     thresholds: list[CompactionThreshold]
+
+
+class UserPrompt(BaseModel):
+    """What the caller wants every model to know."""
+
+    custom_prompt: str = ""
+
+
+@router.get("/user-prompt", operation_id="getUserPrompt", responses=errors())
+async def get_user_prompt(request: Request, caller: CurrentCaller) -> UserPrompt:
+    """What the caller wants every model to know; empty: nothing."""
+    preferences = await services_of(request).configuration.preferences(caller.user_id)
+    return UserPrompt(custom_prompt=preferences.custom_prompt or "")
+
+
+@router.put("/user-prompt", operation_id="putUserPrompt", responses=errors(400, 413))
+async def put_user_prompt(request: Request, body: UserPrompt, caller: CurrentCaller) -> UserPrompt:
+    """Set what the caller wants every model to know; it holds from the next step on."""
+    services = services_of(request)
+    text = checked_prompt("custom_prompt", body.custom_prompt)
+    await write_user_prompt(services.engine, caller.user_id, text)
+    await services.configuration.changed(ChangeKind.USER, caller.user_id)
+    return UserPrompt(custom_prompt=text)
 
 
 @router.get("/user-compaction-thresholds", operation_id="listCompactionThresholds", responses=errors())
@@ -63,6 +89,7 @@ async def set_threshold(
         raise invalid(("model_config", "Is disabled. Choose a model that can be used."))
     threshold = Threshold(model_config, body.threshold_percent)
     await thresholds.set_threshold(engine, caller, threshold)
+    await services_of(request).configuration.changed(ChangeKind.USER, caller.user_id)
     return CompactionThreshold(model_config_id=model_config, threshold_percent=body.threshold_percent)
 
 
@@ -74,5 +101,7 @@ async def set_threshold(
 )
 async def delete_threshold(request: Request, model_config: ModelConfigId, caller: CurrentCaller) -> Response:
     """Remove the caller's threshold for a model, if there is one."""
-    await thresholds.forget_threshold(services_of(request).engine, caller, model_config)
+    services = services_of(request)
+    await thresholds.forget_threshold(services.engine, caller, model_config)
+    await services.configuration.changed(ChangeKind.USER, caller.user_id)
     return Response(status_code=204)

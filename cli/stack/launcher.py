@@ -84,7 +84,7 @@ def _print_ready(stack: Stack) -> None:
         "Data": str(stack.directory.path),
     }
     if stack.demo_model:
-        rows["Model"] = "built-in demo model; with ANTHROPIC_API_KEY set, a real one"
+        rows["Model"] = "built-in demo model; with ANTHROPIC_API_KEY or OPENAI_API_KEY set, a real one"
     width = max(map(len, rows))
     # the command line looks in the default directory by itself
     found = stack.directory.path == default_directory().absolute()

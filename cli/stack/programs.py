@@ -10,7 +10,7 @@ from cli.stack.part import Command, Part, Probe
 from cli.stack.ports import LOOPBACK
 from cli.stack.probes import accepts, answers_http
 
-PROVIDER_KEYS = ("ANTHROPIC_API_KEY",)
+PROVIDER_KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY")
 
 _SERVERS_KNOW = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.compaction import default_threshold
 from models.model_options import CallConfig
+from models.store.audit import Change, write_change
 from models.store.configuration import ModelRecord, model_of
 from models.store.reading import reading, transaction
 from models.store.tables import ai_providers, model_configs, organizations
@@ -63,7 +64,7 @@ async def find_model(engine: AsyncEngine, organization_id: UUID, model_id: UUID)
 
 
 async def create_model(
-    engine: AsyncEngine, organization_id: UUID, new: NewModel, by: UUID | None
+    engine: AsyncEngine, organization_id: UUID, new: NewModel, by: UUID | None, change: Change | None = None
 ) -> ModelRecord:
     """Offer a model. The first one becomes the default.
 
@@ -98,11 +99,17 @@ async def create_model(
             ),
         )
         await elect_defaults(conn, [organization_id])
+        await write_change(conn, change, target_id=model_id, status=201)
         return await _found(conn, organization_id, model_id)
 
 
 async def change_model(
-    engine: AsyncEngine, organization_id: UUID, model_id: UUID, changes: Mapping[str, Any], by: UUID
+    engine: AsyncEngine,
+    organization_id: UUID,
+    model_id: UUID,
+    changes: Mapping[str, Any],
+    by: UUID,
+    change: Change | None = None,
 ) -> ModelRecord | None:
     """Change a model; None if there is no such model.
 
@@ -130,10 +137,13 @@ async def change_model(
             .values(**changes, updated_by=by, updated_at=func.now()),
         )
         await elect_defaults(conn, [organization_id], rather_not=model_id)
+        await write_change(conn, change)
         return await _found(conn, organization_id, model_id)
 
 
-async def delete_model(engine: AsyncEngine, organization_id: UUID, model_id: UUID, by: UUID) -> bool:
+async def delete_model(
+    engine: AsyncEngine, organization_id: UUID, model_id: UUID, by: UUID, change: Change | None = None
+) -> bool:
     """Take a model off offer. Chats that used it go on with the default.
 
     Returns:
@@ -147,6 +157,8 @@ async def delete_model(engine: AsyncEngine, organization_id: UUID, model_id: UUI
             .values(deleted=True, is_default=False, updated_by=by, updated_at=func.now())
         )
         await elect_defaults(conn, [organization_id])
+        if result.rowcount:
+            await write_change(conn, change, status=204)
         return result.rowcount > 0
 
 

@@ -1,16 +1,17 @@
 """Providers and their keys, as administrators and users set them up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import ARRAY, Uuid, and_, any_, delete, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.providers import KeyPolicy, ProviderSettings, ProviderType
+from models.store.audit import Change, write_change
 from models.store.catalog import delete_models_of
 from models.store.configuration import (
     PROVIDERS,
@@ -45,31 +46,42 @@ class NewProvider:
     policy: KeyPolicy = KeyPolicy()
 
 
-def seen_by(organization_id: UUID) -> Any:
-    """The providers of an organization and those of the deployment."""
-    own = or_(ai_providers.c.organization_id == organization_id, ai_providers.c.organization_id.is_(None))
-    return and_(own, ai_providers.c.deleted.is_(False))
+Reach = Sequence[UUID] | None
+"""The organizations whose providers somebody sees, beside those of the deployment; None: all."""
 
 
-async def list_providers(engine: AsyncEngine, organization_id: UUID) -> list[ProviderRecord]:
-    """The providers an organization can use, disabled ones included, oldest first."""
+def _within(reach: Reach) -> Any:
+    there = ai_providers.c.deleted.is_(False)
+    if reach is None:
+        return there
+    organizations = literal(list(reach), ARRAY(Uuid))
+    return and_(
+        there,
+        or_(ai_providers.c.organization_id.is_(None), ai_providers.c.organization_id == any_(organizations)),
+    )
+
+
+async def list_providers(engine: AsyncEngine, reach: Reach) -> list[ProviderRecord]:
+    """The providers in reach, disabled ones included, oldest first."""
     async with reading(engine) as conn:
         result = await conn.execute(
-            PROVIDERS.where(seen_by(organization_id)).order_by(ai_providers.c.created_at, ai_providers.c.id)
+            PROVIDERS.where(_within(reach)).order_by(ai_providers.c.created_at, ai_providers.c.id)
         )
         return [provider_of(row) for row in result.mappings()]
 
 
-async def find_provider(
-    engine: AsyncEngine, organization_id: UUID, provider_id: UUID
-) -> ProviderRecord | None:
+async def find_provider(engine: AsyncEngine, reach: Reach, provider_id: UUID) -> ProviderRecord | None:
     """One of them."""
     async with reading(engine) as conn:
-        return await _find(conn, organization_id, provider_id)
+        return await _find(conn, reach, provider_id)
 
 
 async def create_provider(
-    engine: AsyncEngine, new: NewProvider, provider_id: UUID, key: StoredSecret | None
+    engine: AsyncEngine,
+    new: NewProvider,
+    provider_id: UUID,
+    key: StoredSecret | None,
+    change: Change | None = None,
 ) -> ProviderRecord:
     """Add a provider.
 
@@ -96,20 +108,22 @@ async def create_provider(
             ),
         )
         await _put_key(conn, provider_id, key)
+        await write_change(conn, change, target_id=provider_id, status=201)
         result = await conn.execute(PROVIDERS.where(ai_providers.c.id == provider_id))
         return provider_of(result.mappings().one())
 
 
 async def change_provider(
     engine: AsyncEngine,
-    organization_id: UUID,
+    reach: Reach,
     provider_id: UUID,
     changes: Mapping[str, Any],
     *,
     key: StoredSecret | None = None,
     remove_key: bool = False,
+    change: Change | None = None,
 ) -> ProviderRecord | None:
-    """Change a provider; None if the organization sees none of this id.
+    """Change a provider; None if there is none in reach.
 
     Args:
         changes: columns and their new values.
@@ -122,7 +136,7 @@ async def change_provider(
     async with transaction(engine) as conn:
         found = await conn.scalar(
             select(ai_providers.c.id)
-            .where(seen_by(organization_id), ai_providers.c.id == provider_id)
+            .where(_within(reach), ai_providers.c.id == provider_id)
             .with_for_update()
         )
         if found is None:
@@ -134,10 +148,13 @@ async def change_provider(
                 delete(ai_provider_keys).where(ai_provider_keys.c.ai_provider_id == provider_id)
             )
         await _put_key(conn, provider_id, key)
-        return await _find(conn, organization_id, provider_id)
+        await write_change(conn, change)
+        return await _find(conn, reach, provider_id)
 
 
-async def delete_provider(engine: AsyncEngine, organization_id: UUID, provider_id: UUID) -> bool:
+async def delete_provider(
+    engine: AsyncEngine, reach: Reach, provider_id: UUID, change: Change | None = None
+) -> bool:
     """Delete a provider: its keys for good, its models are on offer no more.
 
     Returns:
@@ -146,7 +163,7 @@ async def delete_provider(engine: AsyncEngine, organization_id: UUID, provider_i
     async with transaction(engine) as conn:
         result = await conn.execute(
             update(ai_providers)
-            .where(seen_by(organization_id), ai_providers.c.id == provider_id)
+            .where(_within(reach), ai_providers.c.id == provider_id)
             .values(deleted=True, enabled=False, updated_at=func.now())
         )
         if result.rowcount == 0:
@@ -154,32 +171,40 @@ async def delete_provider(engine: AsyncEngine, organization_id: UUID, provider_i
         for table in (ai_provider_keys, user_ai_provider_keys):
             await conn.execute(delete(table).where(table.c.ai_provider_id == provider_id))
         await delete_models_of(conn, provider_id)
+        await write_change(conn, change, status=204)
         return True
 
 
-async def set_user_key(engine: AsyncEngine, user_id: UUID, provider_id: UUID, key: StoredSecret) -> None:
+async def set_user_key(
+    engine: AsyncEngine, user_id: UUID, provider_id: UUID, key: StoredSecret, change: Change | None = None
+) -> None:
     """Store a user's own key of a provider."""
     values = {"sealed": key.data, "master_key_id": key.master_key_id, "updated_at": func.now()}
     statement = upsert(user_ai_provider_keys).values(user_id=user_id, ai_provider_id=provider_id, **values)
-    async with reading(engine) as conn:  # one statement: it commits by itself
+    async with transaction(engine) as conn:
         await conn.execute(
             statement.on_conflict_do_update(index_elements=["user_id", "ai_provider_id"], set_=values)
         )
+        await write_change(conn, change)
 
 
-async def delete_user_key(engine: AsyncEngine, user_id: UUID, provider_id: UUID) -> bool:
+async def delete_user_key(
+    engine: AsyncEngine, user_id: UUID, provider_id: UUID, change: Change | None = None
+) -> bool:
     """Remove a user's own key of a provider.
 
     Returns:
         Whether there was one.
     """
-    async with reading(engine) as conn:
+    async with transaction(engine) as conn:
         result = await conn.execute(
             delete(user_ai_provider_keys).where(
                 user_ai_provider_keys.c.user_id == user_id,
                 user_ai_provider_keys.c.ai_provider_id == provider_id,
             )
         )
+        if result.rowcount:
+            await write_change(conn, change, status=204)
         return result.rowcount > 0
 
 
@@ -221,8 +246,8 @@ async def replace_secret(engine: AsyncEngine, old: StoredSecret, new: StoredSecr
         return result.rowcount > 0
 
 
-async def _find(conn: AsyncConnection, organization_id: UUID, provider_id: UUID) -> ProviderRecord | None:
-    result = await conn.execute(PROVIDERS.where(seen_by(organization_id), ai_providers.c.id == provider_id))
+async def _find(conn: AsyncConnection, reach: Reach, provider_id: UUID) -> ProviderRecord | None:
+    result = await conn.execute(PROVIDERS.where(_within(reach), ai_providers.c.id == provider_id))
     row = result.mappings().one_or_none()
     return None if row is None else provider_of(row)
 

@@ -32,6 +32,8 @@ class ChangeKind(StrEnum):
     """An organization's id."""
     USER = "user"
     """A user's id: prompt, thresholds, keys."""
+    SETTINGS = "settings"
+    """A setting of the deployment. No id."""
 
 
 class Change(BaseModel):

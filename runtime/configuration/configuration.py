@@ -1,13 +1,16 @@
 """What this process knows of providers, models and preferences (spec chat-loop.md 3.7)."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 from uuid import UUID
 
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.deployment import Setting, SettingName, name_of
 from models.store import configuration as rows
 from models.store.configuration import ModelRecord, Override, Preferences, ProviderRecord, StoredSecret
+from models.store.deployment import read_settings
 from runtime.configuration.changes import Change, ChangeKind, heed, tell
 from runtime.configuration.remembered import Remembered
 
@@ -15,6 +18,8 @@ CATALOG_SECONDS = 10.0
 """A change that nobody told of is seen after this long."""
 
 PREFERENCES_SECONDS = 5.0
+
+S = TypeVar("S", bound=Setting)
 
 
 class Configuration:
@@ -52,6 +57,10 @@ class Configuration:
         async def user_keys(key: UUID) -> Mapping[UUID, StoredSecret]:
             return await rows.read_user_keys(engine, key)
 
+        async def settings(key: None) -> Mapping[SettingName, Setting]:
+            return await read_settings(engine)
+
+        self._settings = Remembered(settings, seconds=CATALOG_SECONDS)
         self._providers = Remembered(all_providers, seconds=CATALOG_SECONDS)
         self._models = Remembered(model, seconds=CATALOG_SECONDS)
         self._defaults = Remembered(default, seconds=CATALOG_SECONDS)
@@ -74,6 +83,12 @@ class Configuration:
     async def overrides(self, organization_id: UUID) -> Mapping[str, Override]:
         """The models an organization uses for single purposes, by context."""
         return await self._overrides.get(organization_id)
+
+    async def setting(self, kind: type[S]) -> S:
+        """A setting of the deployment."""
+        found = (await self._settings.get(None))[name_of(kind)]
+        assert isinstance(found, kind)
+        return found
 
     async def preferences(self, user_id: UUID) -> Preferences:
         """What a user set."""
@@ -108,6 +123,8 @@ class Configuration:
                 self._overrides.drop_all()
             case Change(kind=ChangeKind.OVERRIDES, id=UUID() as organization):
                 self._overrides.drop(organization)
+            case Change(kind=ChangeKind.SETTINGS):
+                self._settings.drop_all()
             case Change(kind=ChangeKind.USER, id=UUID() as user):
                 self._preferences.drop(user)
                 self._user_keys.drop(user)
@@ -122,5 +139,6 @@ class Configuration:
             self._overrides,
             self._preferences,
             self._user_keys,
+            self._settings,
         ):
             remembered.drop_all()

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cli.stack import Stack
 from runtime.logging import configure_logging
 from runtime.redis import open_redis
+from runtime.secrets import new_master_key
 from runtime.settings import Settings
 from tests.api.served import Body, Person, Served, make_organization, person, served, text
 
@@ -41,6 +43,7 @@ def settings(stack: Stack, database_url: str) -> Settings:
         redis_url=stack.redis_url,
         task_queue="nobody",
         demo_model_url="http://127.0.0.1:1",
+        master_keys=SecretStr(new_master_key()),
         command_timeout_seconds=0.3,
         poll_interval_seconds=0.2,
         sweep_interval_seconds=3600,

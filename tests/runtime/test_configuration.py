@@ -123,7 +123,7 @@ async def test_users_keys_are_read_only_where_a_provider_would_use_one(
         if not allowing:
             assert await configuration.user_keys(user) == {}
             assert not [s for s in counted.statements if "FROM user_ai_provider_keys" in s]
-        await providers.change_provider(engine, organization, provider, {"enabled": True})
+        await providers.change_provider(engine, [organization], provider, {"enabled": True})
         await configuration.changed(ChangeKind.PROVIDERS)
         assert list(await configuration.user_keys(user)) == [provider]
 

@@ -77,7 +77,7 @@ class Office:
 
     async def change(self, key: str | None = None, **changes: Any) -> None:
         sealed = self.keys.seal(SecretStr(key), provider_secret(self.provider)) if key else None
-        await providers.change_provider(self.engine, self.organization, self.provider, changes, key=sealed)
+        await providers.change_provider(self.engine, [self.organization], self.provider, changes, key=sealed)
         await self.configuration.changed(ChangeKind.PROVIDERS)
 
     async def give_user_key(self, key: str) -> None:

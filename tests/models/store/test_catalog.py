@@ -73,7 +73,7 @@ async def test_a_demoted_default_is_followed_by_a_model_that_can_be_used(shop: S
     first = await shop.add("first")
     await shop.add("off", enabled=False)
     await shop.add("behind a disabled provider", provider=shop.there)
-    await providers.change_provider(shop.engine, shop.id, shop.there, {"enabled": False})
+    await providers.change_provider(shop.engine, None, shop.there, {"enabled": False})
     await shop.add("good")
     await shop.change(first, is_default=False)
     assert await shop.defaults() == ["good"]
@@ -116,7 +116,7 @@ async def test_a_model_needs_a_provider_that_can_be_used(shop: Shop):
     for provider in (uuid4(), other.here):
         with pytest.raises(ProviderNotUsable):
             await shop.add("m", provider=provider)
-    await providers.change_provider(shop.engine, shop.id, shop.here, {"enabled": False})
+    await providers.change_provider(shop.engine, None, shop.here, {"enabled": False})
     with pytest.raises(ProviderNotUsable):
         await shop.add("m")
 
@@ -124,8 +124,8 @@ async def test_a_model_needs_a_provider_that_can_be_used(shop: Shop):
 async def test_with_a_provider_its_models_and_keys_go_and_another_default_is_chosen(shop: Shop):
     await shop.add("first")
     await shop.add("second", provider=shop.there)
-    assert await providers.delete_provider(shop.engine, shop.id, shop.here)
-    assert not await providers.delete_provider(shop.engine, shop.id, shop.here)
+    assert await providers.delete_provider(shop.engine, [shop.id], shop.here)
+    assert not await providers.delete_provider(shop.engine, [shop.id], shop.here)
     assert await shop.defaults() == ["second"]
     assert len(await catalog.list_models(shop.engine, shop.id)) == 1
 

@@ -1,0 +1,1 @@
+"""Providers, for those who administer them; and users' own keys."""

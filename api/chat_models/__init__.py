@@ -1,0 +1,1 @@
+"""Models of an organization, and which one serves which purpose."""
