@@ -12,11 +12,13 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     RowMapping,
     Select,
     Uuid,
     and_,
     any_,
+    bindparam,
     func,
     insert,
     literal,
@@ -112,10 +114,7 @@ _STATE_COLUMNS = (
 )
 
 
-def select_chats(caller: Caller | None = None) -> Select[*tuple[Any, ...]]:
-    """A query of chats as a caller sees them, for `record_of` to make records of its rows. It still needs a
-    condition."""
-    access = null() if caller is None else access_to_chat(caller.user_id)
+def _select(access: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     return (
         select(
             chats.c.id,
@@ -149,8 +148,17 @@ def select_chats(caller: Caller | None = None) -> Select[*tuple[Any, ...]]:
     )
 
 
+# built once: with all that decides on access, that takes longer than to carry them out
+CHATS = _select(null())
+"""Chats, for `record_of` to make records of the rows. It needs a condition still, and knows no `access`."""
+
+_CALLER: ColumnElement[UUID] = bindparam("caller", type_=Uuid())
+_OF_CALLER = _select(access_to_chat(_CALLER))
+_FIND = _OF_CALLER.where(readable(_CALLER), chats.c.id == bindparam("chat"))
+
+
 def record_of(row: RowMapping) -> ChatRecord:
-    """A row of `select_chats`, whatever other columns it has."""
+    """A row of `CHATS`, whatever other columns it has."""
     own = {name: row[name] for name in ChatRecord.__dataclass_fields__ if name not in ("access", "state")}
     access = None if row["access"] is None else Access(row["access"])
     return ChatRecord(**own, access=access, state=state_of(row))
@@ -197,7 +205,9 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
             which = chats.c.id == chat_id
         else:
             which = chats.c.idempotency_key == new.idempotency_key
-        result = await conn.execute(select_chats(caller).where(chats.c.owner_id == caller.user_id, which))
+        result = await conn.execute(
+            _OF_CALLER.where(chats.c.owner_id == _CALLER, which), {"caller": caller.user_id}
+        )
         return record_of(result.mappings().one())
 
 
@@ -230,9 +240,7 @@ def _first_messages(chat_id: UUID, caller: Caller, new: NewChat) -> list[dict[st
 async def find_chat(engine: AsyncEngine, caller: Caller, chat_id: UUID) -> ChatRecord | None:
     """One chat; None if the caller may read none with this id."""
     async with reading(engine) as conn:
-        result = await conn.execute(
-            select_chats(caller).where(readable(caller.user_id), chats.c.id == chat_id)
-        )
+        result = await conn.execute(_FIND, {"caller": caller.user_id, "chat": chat_id})
         row = result.mappings().one_or_none()
     return None if row is None else record_of(row)
 
@@ -243,7 +251,7 @@ async def read_owned(
     """Those of these chats that belong to this owner."""
     async with reading(engine) as conn:
         result = await conn.execute(
-            select_chats().where(
+            CHATS.where(
                 chats.c.owner_id == owner_id, chats.c.id == any_(literal(list(chat_ids), ARRAY(Uuid)))
             )
         )
@@ -276,8 +284,7 @@ async def read_unmoved(
     this is for the sweeper and no person. One that waits for somebody outside may, until its deadline."""
     age = func.make_interval(0, 0, 0, 0, 0, 0, age_seconds)
     query = (
-        select_chats()
-        .where(
+        CHATS.where(
             or_(
                 chats.c.status.in_([ChatStatus.RUNNING, ChatStatus.INTERRUPTING]),
                 and_(

@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import REGCONFIG
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.store.accounts import Caller
-from models.store.chats import ChatRecord, record_of, select_chats
+from models.store.chats import CHATS, ChatRecord, record_of
 from models.store.messages import ANSWERS
 from models.store.reading import reading
 from models.store.scoping import created_by, readable, shared_with
@@ -88,6 +88,8 @@ _HAS_UNREAD = (
     .exists()
 )
 
+_CHATS = CHATS.add_columns(_HAS_UNREAD.label("has_unread"))
+
 
 async def list_chats(
     engine: AsyncEngine,
@@ -108,9 +110,7 @@ async def list_chats(
         The page; None if there is no chat `after_id`.
     """
     query = (
-        select_chats(caller)
-        .add_columns(_HAS_UNREAD.label("has_unread"))
-        .where(chats.c.parent_chat_id.is_(None), *_conditions(caller, wanted))
+        _CHATS.where(chats.c.parent_chat_id.is_(None), *_conditions(caller, wanted))
         .order_by(*_ORDER)
         .limit(limit)
         .offset(offset)
@@ -122,32 +122,30 @@ async def list_chats(
                 return None
             query = query.where(after)
         rows = (await conn.execute(query)).mappings().all()
-        children = await _children(conn, caller, [row["id"] for row in rows], archived=wanted.archived)
+        children = await _children(
+            conn, _from(caller, wanted.sources), [row["id"] for row in rows], archived=wanted.archived
+        )
     return [ListedChat(record_of(row), row["has_unread"], children[row["id"]]) for row in rows]
 
 
 async def read_children(engine: AsyncEngine, caller: Caller, root: ChatRecord) -> Sequence[ListedChat]:
     """The children of a root that are archived if it is, newest first."""
     async with reading(engine) as conn:
-        return (await _children(conn, caller, [root.id], archived=root.state.archived))[root.id]
+        found = await _children(conn, readable(caller.user_id), [root.id], archived=root.state.archived)
+    return found[root.id]
 
 
 async def _children(
-    conn: AsyncConnection, caller: Caller, roots: Sequence[UUID], *, archived: bool
+    conn: AsyncConnection, whose: ColumnElement[bool], roots: Sequence[UUID], *, archived: bool
 ) -> defaultdict[UUID, list[ListedChat]]:
     found: defaultdict[UUID, list[ListedChat]] = defaultdict(list)
     if not roots:
         return found
-    query = (
-        select_chats(caller)
-        .add_columns(_HAS_UNREAD.label("has_unread"))
-        .where(
-            readable(caller.user_id),
-            chats.c.root_chat_id == any_(literal(list(roots), ARRAY(Uuid))),
-            chats.c.archived.is_(archived),
-        )
-        .order_by(chats.c.created_at.desc(), chats.c.id.desc())
-    )
+    query = _CHATS.where(
+        whose,
+        chats.c.root_chat_id == any_(literal(list(roots), ARRAY(Uuid))),
+        chats.c.archived.is_(archived),
+    ).order_by(chats.c.created_at.desc(), chats.c.id.desc())
     for row in (await conn.execute(query)).mappings():
         found[row["root_chat_id"]].append(ListedChat(record_of(row), row["has_unread"]))
     return found

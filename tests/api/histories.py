@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 from models.store import chats as chat_store
 from models.store.tables import chats, messages
 from models.store.transitions import commit_transition
-from models.turns import Commit, Receipt
+from models.turns import Commit, Receipt, Verdict
 from tests.api.conftest import Door
 from tests.api.served import Body
 from workflows.chat.events import ArchivedSet
@@ -71,7 +71,11 @@ async def archive(door: Door, chat: Body, command_id: str = "archive", *, archiv
     record = await chat_store.find_chat(door.engine, door.owner.caller, chat_id)
     assert record is not None
     write = decide(record.state, ArchivedSet(archived))
-    return await commit_transition(door.engine, Commit(chat_id=chat_id, command_id=command_id, write=write))
+    receipt = await commit_transition(
+        door.engine, Commit(chat_id=chat_id, command_id=command_id, write=write)
+    )
+    assert receipt.verdict is Verdict.APPLIED
+    return receipt
 
 
 async def listed(door: Door, **params: object) -> list[Body]:

@@ -110,7 +110,7 @@ async def test_pins_are_each_owners_own(door: Door, pinned: dict[str, Body]):
 
 async def test_neither_archived_chats_nor_children_can_be_pinned(door: Door):
     chat = await door.create()
-    child = await add_child(door, chat)
+    child = await add_child(door, chat, status="waiting")
     await archive(door, chat)
     for which in (chat, child):
         response = await patch(door, which, pin_order=1, title="new")

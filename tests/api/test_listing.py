@@ -209,7 +209,8 @@ async def test_the_number_of_statements_does_not_grow_with_the_list(door: Door):
     statements: list[str] = []
 
     def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        statements.append(statement)
+        if "chats" in statement:  # uses of tokens are noted now and then
+            statements.append(statement)
 
     async def count(**params: Any) -> int:
         statements.clear()
