@@ -6,13 +6,12 @@ Only what the command line itself needs is imported here; each command imports i
 
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from perdure.client import Server
+from cli import tokens_command, users_command
+from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, server_of
 
 app = typer.Typer(
     help="Durable AI agent chats. Start everything on this machine with: perdure up",
@@ -22,24 +21,15 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(users_command.app, name="users")
+app.add_typer(tokens_command.app, name="tokens")
+
 _ELSEWHERE = "DATABASE_URL=postgresql://... REDIS_URL=redis://... TEMPORAL_ADDRESS=host:7233"
 _PORT = "Port of {}. Without it: the one of the last run, {}, or a free one."
 
 
 def _port(option: str, what: str, default: int) -> typer.models.OptionInfo:
     return typer.Option(option, min=0, max=65535, metavar="PORT", help=_PORT.format(what, default))
-
-
-DataDirOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir",
-        metavar="DIR",
-        envvar="PERDURE_DATA_DIR",
-        help="Where everything is kept: database, Temporal's file, logs, token. Default: .perdure here.",
-        file_okay=False,
-    ),
-]
 
 
 @app.command(
@@ -89,30 +79,6 @@ def up(
     sys.exit(launcher.up(options))
 
 
-UrlOption = Annotated[
-    str | None,
-    typer.Option(
-        "--url",
-        metavar="URL",
-        envvar="PERDURE_URL",
-        help="The server. Default: the stack that `perdure up` runs on the data directory.",
-    ),
-]
-TokenOption = Annotated[
-    str | None,
-    typer.Option(
-        "--token", metavar="TOKEN", envvar="PERDURE_TOKEN", help="Default: the token of the local stack."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for other programs to read.")]
-
-
-def _server(url: str | None, token: str | None, data_dir: Path | None) -> "Server":
-    from perdure.client import find_server
-
-    return find_server(url, token, data_dir=data_dir)
-
-
 @app.command(
     epilog='Examples:  perdure chat "What time is it?"  |  perdure chat --resume ID "And in Tokyo?"  |  '
     "git diff | perdure chat -  |  perdure chat --json Hello"
@@ -141,7 +107,7 @@ def chat(
     words = sys.stdin.read() if text == "-" or (text is None and not sys.stdin.isatty()) else text
     if not words or not words.strip():
         raise typer.BadParameter('say something: perdure chat "Hello"', param_hint="TEXT")
-    sys.exit(conversation.run(_server(url, token, data_dir), words, resume, as_json=as_json))
+    sys.exit(conversation.run(server_of(url, token, data_dir), words, resume, as_json=as_json))
 
 
 @app.command(epilog="Examples:  perdure chats  |  perdure chats --archived  |  perdure chats --json")
@@ -156,7 +122,7 @@ def chats(
     """List your chats, last changed first."""
     from cli.terminal import listing
 
-    listing.run_chats(_server(url, token, data_dir), archived=archived, limit=limit, as_json=as_json)
+    listing.run_chats(server_of(url, token, data_dir), archived=archived, limit=limit, as_json=as_json)
 
 
 @app.command(epilog="Examples:  perdure show ID  |  perdure show ID --json")
@@ -170,7 +136,7 @@ def show(
     """Print a chat: its messages, tool calls and results."""
     from cli.terminal import listing
 
-    listing.run_show(_server(url, token, data_dir), chat_id, as_json=as_json)
+    listing.run_show(server_of(url, token, data_dir), chat_id, as_json=as_json)
 
 
 @app.command(epilog="Example:  perdure demo")
