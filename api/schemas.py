@@ -138,5 +138,6 @@ class QueuedMessage(_Shape):
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` entries of error answers."""
-    return {status: {"model": ErrorBody} for status in (401, *statuses)}
+    """The `responses` entries of error answers. Everywhere a token may be missing, not good for this, or used
+    too often."""
+    return {status: {"model": ErrorBody} for status in (401, 403, 429, *statuses)}

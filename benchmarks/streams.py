@@ -254,7 +254,12 @@ async def main(crowds: Sequence[int], pace: Pace) -> None:
     model = StampingModel()
     with tempfile.TemporaryDirectory() as directory:
         async with served(model) as url:
-            environment = {**os.environ, "ANTHROPIC_API_KEY": "bench", "ANTHROPIC_BASE_URL": url}
+            environment = {
+                **os.environ,
+                "ANTHROPIC_API_KEY": "bench",
+                "ANTHROPIC_BASE_URL": url,
+                "PERDURE_RATE_LIMIT_PER_MINUTE": "0",
+            }
             ports = {name: 0 for names in PORTS.values() for name in names}
             options = StackOptions(data_dir=Path(directory), ports=ports, environment=environment)
             async with Stack(options) as stack:

@@ -10,6 +10,7 @@ idle memory of every process, and the seconds from `perdure up` to the first ans
 
 import argparse
 import asyncio
+import os
 import statistics
 import tempfile
 import time
@@ -131,7 +132,9 @@ async def main(chats: Sequence[int], turns: int) -> None:
         ports = {name: 0 for names in PORTS.values() for name in names}
         options = StackOptions(data_dir=Path(directory) / "first", ports=ports)
         await first_answer(options)
-        async with Stack(StackOptions(data_dir=Path(directory) / "bench", ports=ports)) as stack:
+        unlimited = {**os.environ, "PERDURE_RATE_LIMIT_PER_MINUTE": "0"}
+        options = StackOptions(data_dir=Path(directory) / "bench", ports=ports, environment=unlimited)
+        async with Stack(options) as stack:
             await asyncio.sleep(3)  # let start-up work settle before memory is read
             report_memory(stack)
             demo = stack.environment["PERDURE_DEMO_MODEL_URL"]

@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
+from cli import tokens_command, users_command
 from cli.administration import keys, models, providers
-from cli.administration.options import DataDirOption, JsonOption, TokenOption, UrlOption, server_of
+from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, server_of
 
 app = typer.Typer(
     help="Durable AI agent chats. Start everything on this machine with: perdure up",
@@ -21,17 +22,18 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(users_command.app, name="users")
+app.add_typer(tokens_command.app, name="tokens")
+app.add_typer(providers.app, name="providers")
+app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
+
 _ELSEWHERE = "DATABASE_URL=postgresql://... REDIS_URL=redis://... TEMPORAL_ADDRESS=host:7233"
 _PORT = "Port of {}. Without it: the one of the last run, {}, or a free one."
 
 
 def _port(option: str, what: str, default: int) -> typer.models.OptionInfo:
     return typer.Option(option, min=0, max=65535, metavar="PORT", help=_PORT.format(what, default))
-
-
-app.add_typer(providers.app, name="providers")
-app.add_typer(models.app, name="models")
-app.add_typer(keys.app, name="keys")
 
 
 @app.command(

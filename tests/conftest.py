@@ -1,8 +1,12 @@
 """Real servers for every test that needs one: started once, shared, each test with data of its own."""
 
+import ast
+import functools
+import gc
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -10,6 +14,28 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cli.stack import Stack, StackOptions
 from models.migrate import upgrade
 from runtime.database import open_engine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def undisturbed_parsing() -> Generator[None]:
+    """No garbage collection while an AST is made. CPython 3.11 counts its depth in one place for all: where a
+    finalizer logs a traceback, which is told with the help of another AST, the first one fails with "AST
+    constructor recursion depth mismatch". Hypothesis parses lambdas in the middle of tests."""
+    parse = ast.parse
+
+    @functools.wraps(parse)
+    def undisturbed(*args: Any, **kwargs: Any) -> Any:
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return parse(*args, **kwargs)
+        finally:
+            if was_enabled:
+                gc.enable()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ast, "parse", undisturbed)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.administration.options import DataDirOption
 from cli.errors import CommandError
+from cli.options import DataDirOption
 
 if TYPE_CHECKING:
     from runtime.settings import Settings

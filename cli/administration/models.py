@@ -4,15 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.administration.options import (
-    DataDirOption,
-    JsonOption,
-    OrganizationOption,
-    TokenOption,
-    UrlOption,
-    server_of,
-)
 from cli.errors import CommandError
+from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, server_of
+from cli.users_command import Organization
 
 app = typer.Typer(help="Models on offer: add, choose the default, remove.", no_args_is_help=True)
 
@@ -34,20 +28,21 @@ def add(
         int | None, typer.Option(min=1, help="Tokens it takes. Default: what is known of it.")
     ] = None,
     default: Annotated[bool, typer.Option("--default", help="New chats use it.")] = False,
-    organization: OrganizationOption = None,
+    organization: Organization = None,
     url: UrlOption = None,
     token: TokenOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Offer a model. What is publicly known of it, its context and prices, is filled in."""
-    from cli.administration import requests
+    from cli.administration.lookup import find_provider
+    from cli.people import asked
 
     front, found, model = reference.partition(":")
     if not found or not model.strip():
         raise CommandError("write the provider in front: perdure models add anthropic:claude-sonnet-4-5")
 
     async def create(connection: Any) -> Any:
-        provider = await requests.find_provider(connection, front)
+        provider = await find_provider(connection, front)
         body = {
             "ai_provider_id": provider["id"],
             "model": model,
@@ -56,7 +51,7 @@ def add(
         }
         return await connection.request("POST", await _path(connection, organization), json=body)
 
-    made = requests.run(server_of(url, token, data_dir), create)
+    made = asked(server_of(url, token, data_dir), create)
     priced = "with its prices" if "cost" in made.get("model_config", {}) else "without prices"
     print(
         f"Offered {made['model']}, {made['context_limit']:,} tokens, {priced}."
@@ -66,72 +61,70 @@ def add(
 
 @app.command("list", epilog="Example:  perdure models list")
 def list_all(
-    organization: OrganizationOption = None,
+    organization: Organization = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
     token: TokenOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """List the models on offer."""
-    from cli.administration import requests
+    from cli.people import asked, show, show_json
 
     async def read(connection: Any) -> Any:
         return await connection.request("GET", await _path(connection, organization))
 
-    found = requests.run(server_of(url, token, data_dir), read)
+    found = asked(server_of(url, token, data_dir), read)
     if as_json:
-        requests.print_json(found)
+        show_json(found)
         return
     providers = {one["id"]: one for one in found["providers"]}
-    rows = [
-        (
-            f"{providers[one['ai_provider_id']]['type']}:{one['model']}",
-            one["display_name"],
-            f"{one['context_limit']:,}",
-            _state(one, providers[one["ai_provider_id"]]),
-        )
-        for one in found["models"]
-        if one["ai_provider_id"] in providers
-    ]
-    requests.print_table(("MODEL", "NAME", "CONTEXT", "STATE"), rows)
+    show(
+        [{**one, "provider": providers[one["ai_provider_id"]]} for one in found["models"]],
+        {
+            "MODEL": lambda one: f"{one['provider']['type']}:{one['model']}",
+            "NAME": lambda one: one["display_name"],
+            "CONTEXT": lambda one: f"{one['context_limit']:,}",
+            "STATE": lambda one: _state(one, one["provider"]),
+        },
+    )
 
 
 @app.command("default", epilog="Example:  perdure models default claude-sonnet-4-5")
 def make_default(
     model: _Model,
-    organization: OrganizationOption = None,
+    organization: Organization = None,
     url: UrlOption = None,
     token: TokenOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Let new chats use a model."""
-    from cli.administration import requests
+    from cli.people import asked
 
     async def patch(connection: Any) -> Any:
         path = await _path(connection, organization)
         found = await _find(connection, path, model)
         return await connection.request("PATCH", f"{path}/{found['id']}", json={"is_default": True})
 
-    print(f"New chats use {requests.run(server_of(url, token, data_dir), patch)['model']}.")
+    print(f"New chats use {asked(server_of(url, token, data_dir), patch)['model']}.")
 
 
 @app.command("remove", epilog="Example:  perdure models remove local:llama3.3")
 def remove(
     model: _Model,
-    organization: OrganizationOption = None,
+    organization: Organization = None,
     url: UrlOption = None,
     token: TokenOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Take a model off offer. Chats on it go on with the default."""
-    from cli.administration import requests
+    from cli.people import asked
 
     async def delete(connection: Any) -> None:
         path = await _path(connection, organization)
         found = await _find(connection, path, model)
         await connection.request("DELETE", f"{path}/{found['id']}")
 
-    requests.run(server_of(url, token, data_dir), delete)
+    asked(server_of(url, token, data_dir), delete)
     print(f"Removed {model}.")
 
 
@@ -141,36 +134,33 @@ def known(
     as_json: JsonOption = False,
 ) -> None:
     """List what is publicly known of a vendor's models, from data that came with this version."""
-    from cli.administration import requests
+    from cli.people import show, show_json
     from models.providers import ProviderType
     from runtime.known_models import known_models
 
     if kind not in list(ProviderType):
         raise CommandError(f"{kind!r} is no type of provider. There are: {', '.join(ProviderType)}")
-    found = known_models(ProviderType(kind))
-    if as_json:
-        requests.print_json(
-            [
-                {
-                    "model": one.model,
-                    "display_name": one.display_name,
-                    "context_limit": one.context_limit,
-                    "cost": one.prices.stored(),
-                }
-                for one in found
-            ]
-        )
-        return
-    rows = [
-        (
-            one.model,
-            f"{one.context_limit:,}" if one.context_limit else "",
-            one.prices.input_price_per_million_tokens or "",
-            one.prices.output_price_per_million_tokens or "",
-        )
-        for one in found
+    found = [
+        {
+            "model": one.model,
+            "display_name": one.display_name,
+            "context_limit": one.context_limit,
+            "cost": one.prices.stored(),
+        }
+        for one in known_models(ProviderType(kind))
     ]
-    requests.print_table(("MODEL", "CONTEXT", "$/M IN", "$/M OUT"), rows)
+    if as_json:
+        show_json(found)
+        return
+    show(
+        found,
+        {
+            "MODEL": lambda one: one["model"],
+            "CONTEXT": lambda one: f"{one['context_limit']:,}" if one["context_limit"] else "",
+            "$/M IN": lambda one: one["cost"].get("input_price_per_million_tokens", ""),
+            "$/M OUT": lambda one: one["cost"].get("output_price_per_million_tokens", ""),
+        },
+    )
 
 
 def _known(kind: str, model: str, display_name: str | None, context_limit: int | None) -> dict[str, Any]:
@@ -191,9 +181,9 @@ def _known(kind: str, model: str, display_name: str | None, context_limit: int |
 
 
 async def _path(connection: Any, organization: str | None) -> str:
-    from cli.administration import requests
+    from cli.people import organization_id
 
-    return f"/organizations/{await requests.organization_of(connection, organization)}/chats/models"
+    return f"/organizations/{await organization_id(connection, organization)}/chats/models"
 
 
 async def _find(connection: Any, path: str, wanted: str) -> dict[str, Any]:

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.administration.options import (
+from cli.errors import CommandError
+from cli.options import (
     DataDirOption,
     JsonOption,
     TokenOption,
     UrlOption,
     server_of,
 )
-from cli.errors import CommandError
 
 app = typer.Typer(help="Providers of models: add, check, switch off and on, remove.", no_args_is_help=True)
 
@@ -56,7 +56,7 @@ def add(
     data_dir: DataDirOption = None,
 ) -> None:
     """Add a provider. The key is asked for, or read from standard input, and never shown again."""
-    from cli.administration import requests
+    from cli.people import asked
 
     settings = {"region": region, "project": project, "api_version": api_version, "profile": profile}
     body: dict[str, Any] = {
@@ -72,7 +72,7 @@ def add(
     if not no_key:
         body["api_key"] = _read_key(key_env)
     server = server_of(url, token, data_dir)
-    made = requests.run(server, lambda c: c.request("POST", "/ai-providers", json=body))
+    made = asked(server, lambda c: c.request("POST", "/ai-providers", json=body))
     print(f"Added {made['name']}. Offer a model of it:  perdure models add {made['name']}:MODEL")
 
 
@@ -84,23 +84,22 @@ def list_all(
     data_dir: DataDirOption = None,
 ) -> None:
     """List the providers, with what they lack."""
-    from cli.administration import requests
+    from cli.people import asked, show, show_json
 
-    found = requests.run(server_of(url, token, data_dir), lambda c: c.request("GET", "/ai-providers"))
+    found = asked(server_of(url, token, data_dir), lambda c: c.request("GET", "/ai-providers"))
     if as_json:
-        requests.print_json(found)
+        show_json(found)
         return
-    rows = [
-        (
-            one["name"],
-            one["type"],
-            "on" if one["enabled"] else "off",
-            one["api_key_source"] or "no key",
-            one["base_url"] or "",
-        )
-        for one in found
-    ]
-    requests.print_table(("NAME", "TYPE", "STATE", "KEY", "ADDRESS"), rows)
+    show(
+        found,
+        {
+            "NAME": lambda one: one["name"],
+            "TYPE": lambda one: one["type"],
+            "STATE": lambda one: "on" if one["enabled"] else "off",
+            "KEY": lambda one: one["api_key_source"] or "no key",
+            "ADDRESS": lambda one: one["base_url"] or "",
+        },
+    )
 
 
 @app.command("check", epilog="Example:  perdure providers check anthropic --model claude-sonnet-4-5")
@@ -113,16 +112,17 @@ def check(
     data_dir: DataDirOption = None,
 ) -> None:
     """Make a small call to a provider, on a worker, and tell what it taught. It costs a few tokens."""
-    from cli.administration import requests
+    from cli.administration.lookup import find_provider
+    from cli.people import asked, show_json
 
     async def ask(connection: Any) -> Any:
-        provider = await requests.find_provider(connection, name)
+        provider = await find_provider(connection, name)
         path = f"/ai-providers/{provider['id']}/check"
         return await connection.request("POST", path, json={"model": model})
 
-    report = requests.run(server_of(url, token, data_dir), ask)
+    report = asked(server_of(url, token, data_dir), ask)
     if as_json:
-        requests.print_json(report)
+        show_json(report)
     else:
         print("\n".join(_told(name, report)))
     sys.exit(0 if report["ok"] else 1)
@@ -163,24 +163,26 @@ def remove(
     name: _Name, url: UrlOption = None, token: TokenOption = None, data_dir: DataDirOption = None
 ) -> None:
     """Remove a provider, its keys and its models. Chats on them go on with the default model."""
-    from cli.administration import requests
+    from cli.administration.lookup import find_provider
+    from cli.people import asked
 
     async def delete(connection: Any) -> None:
-        provider = await requests.find_provider(connection, name)
+        provider = await find_provider(connection, name)
         await connection.request("DELETE", f"/ai-providers/{provider['id']}")
 
-    requests.run(server_of(url, token, data_dir), delete)
+    asked(server_of(url, token, data_dir), delete)
     print(f"Removed {name}.")
 
 
 def _change(name: str, body: dict[str, Any], done: str, url: Any, token: Any, data_dir: Any) -> None:
-    from cli.administration import requests
+    from cli.administration.lookup import find_provider
+    from cli.people import asked
 
     async def patch(connection: Any) -> Any:
-        provider = await requests.find_provider(connection, name)
+        provider = await find_provider(connection, name)
         return await connection.request("PATCH", f"/ai-providers/{provider['id']}", json=body)
 
-    changed = requests.run(server_of(url, token, data_dir), patch)
+    changed = asked(server_of(url, token, data_dir), patch)
     print(f"{changed['name']} {done}.")
 
 

@@ -44,10 +44,15 @@ ROUTES: list[tuple[ChatAction, str, str, Body | None]] = [
     (ChatAction.RUN, "POST", "/messages", {"content": text("and now?")}),
     (ChatAction.RUN, "PATCH", "/messages/{message}", {"content": []}),
     (ChatAction.RUN, "POST", "/compact", None),
+    (ChatAction.RUN, "POST", "/title/propose", None),
     (ChatAction.RUN, "POST", "/clear", None),
+    (ChatAction.RUN, "POST", "/title/propose", None),
     (ChatAction.RUN, "POST", "/tool-results", _RESULT),
     (ChatAction.RUN, "POST", "/approvals", _DECISION),
 ]
+
+WAITS = ("/title/propose",)
+"""Who is let in waits for a worker, which is not here; what happens then has tests of its own."""
 
 # let in: what happens next is the business of the route, here without a worker
 ALLOWED = {200, 204, 400, 409, 503}
@@ -71,11 +76,15 @@ async def test_each_caller_may_what_the_table_says_at_every_route(door: Door, pe
     for action, method, path, body in ROUTES:
         access = RELATIONS.get(whom)
         verdict = Verdict.HIDDEN if access is None else CHATS[access][action]
+        if verdict is Verdict.ALLOWED and path in WAITS:
+            continue
         expected = {
             Verdict.ALLOWED: ALLOWED,
             Verdict.FORBIDDEN: {403},
             Verdict.HIDDEN: {401} if whom in NOBODIES else {404},
         }[verdict]
+        if verdict is Verdict.ALLOWED and path == "/title/propose":
+            continue  # would wait for a worker: tests/durable/test_naming.py
         there = path.format(queued_message=1, message=1)
         status = await status_of(people.http(whom), method, f"/chats/{chat['id']}{there}", body)
         assert status in expected, (whom, method, path)

@@ -40,6 +40,8 @@ def whole_perdure(data_dir: Path, model_url: str) -> StackOptions:
             "PERDURE_TURN_LABELS": "false",
             "PERDURE_GRACEFUL_SHUTDOWN_SECONDS": "3",
             "PERDURE_LOG_LEVEL": "info",
+            # one token asks for everybody here
+            "PERDURE_RATE_LIMIT_PER_MINUTE": "0",
         },
     )
 

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the server that they name."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,14 +34,14 @@ TokenOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for other programs to read.")]
-OrganizationOption = Annotated[
-    str | None,
-    typer.Option("--organization", metavar="NAME", help="Id or name. Default: your first organization."),
-]
 
 
 def server_of(url: str | None, token: str | None, data_dir: Path | None) -> "Server":
-    """The server that these options name."""
+    """The server that these options name.
+
+    Raises:
+        NoServer: None is named, and none runs here.
+    """
     from perdure.client import find_server
 
     return find_server(url, token, data_dir=data_dir)
