@@ -13,7 +13,6 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -25,6 +24,7 @@ from activities.attachments import Attachments
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
+from activities.passing import passes
 from activities.prompt.assemble import facts_of
 from activities.prompt.summary import TRIES, size_bytes, summary_request, summary_text
 from activities.providers.directory import ProviderDirectory
@@ -162,9 +162,9 @@ class _Run:
             return self._failure(FailureKind.TIMEOUT)
         except ModelCallError as err:
             return err.failure
-        except (DBAPIError, OSError):
-            raise
-        except Exception:
+        except Exception as err:
+            if passes(err):
+                raise
             log.exception("compaction failed unexpectedly", chat_id=str(self._compaction.chat_id))
             return self._failure(FailureKind.GENERIC)
 
@@ -229,7 +229,7 @@ class _Run:
 
     async def _request(self, shown: Sequence[TranscriptMessage], attempt: int) -> ModelRequest:
         headers = request_headers(self._begun.owner_id, self._compaction.chat_id)
-        facts = facts_of(self._model)
+        facts = facts_of(self._model, self._begun.reasoning_effort)
         tools = self._means.tools.specs()
         user_prompt = await self._means.directory.user_prompt(self._begun.owner_id)
         return summary_request(shown, facts, tools, headers, attempt=attempt, user_prompt=user_prompt)

@@ -24,13 +24,15 @@ from models.turns import Compaction
 
 @dataclass(frozen=True, slots=True)
 class BegunCompaction:
-    """An attempt may run. `model_config_id` is the model the chat names."""
+    """An attempt may run. `model_config_id` is the model the chat names, `reasoning_effort` what it
+    asks for."""
 
     reason: CompactionReason
     episode: Episode
     owner_id: UUID
     organization_id: UUID
     model_config_id: UUID
+    reasoning_effort: str | None
     turn_started_at: datetime
 
 
@@ -53,6 +55,7 @@ async def begin_compaction(engine: AsyncEngine, compaction: Compaction) -> Begun
             row["owner_id"],
             row["organization_id"],
             row["last_model_config_id"],
+            row["last_reasoning_effort"],
             row["turn_started_at"],
         )
 

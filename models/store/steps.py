@@ -35,8 +35,8 @@ _CALL_NOT_RUN = (
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An attempt may run: its episode on the stream, its snapshot version, whom it is for, which model the
-    chat names, and what the chat says about its tools.
+    """An attempt may run: its episode on the stream, its snapshot version, whom it is for, which model and
+    which reasoning effort the chat names, and what the chat says about its tools.
 
     `turn_started_at`: when the user's message entered history. `after_failure`: the attempt before this one
     ended with a failure of the provider, and was not lost.
@@ -47,6 +47,7 @@ class Begun:
     owner_id: UUID
     organization_id: UUID
     model_config_id: UUID
+    reasoning_effort: str | None
     turn_started_at: datetime
     after_failure: bool
     tools: ChatTools
@@ -109,6 +110,7 @@ _BEGIN = (
         chats.c.owner_id,
         chats.c.organization_id,
         chats.c.last_model_config_id,
+        chats.c.last_reasoning_effort,
         chats.c.turn_started_at,
         (chats.c.retry_state_version == chats.c.snapshot_version).label("after_failure"),
         chats.c.tools,
@@ -130,6 +132,7 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
                 row.owner_id,
                 row.organization_id,
                 row.last_model_config_id,
+                row.last_reasoning_effort,
                 row.turn_started_at,
                 row.after_failure,
                 ChatTools.model_validate(row.tools or {}),
