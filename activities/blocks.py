@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from activities.providers.json_text import decode_json, nests_deeper
+from activities.providers.json_text import STORED_LEVELS, decode_json, nests_deeper
 from models.parts import (
     OpaquePart,
     Part,
@@ -19,9 +19,6 @@ from models.parts import (
 )
 
 StoredPart = dict[str, Any]
-
-ARGUMENTS_DEPTH = 100
-"""Levels of arguments that are read. What is nested deeper could be read, but not be stored again."""
 
 
 @dataclass(slots=True)
@@ -168,7 +165,7 @@ def _whole_arguments(written: str) -> Any:
         value = decode_json(written)
     except ValueError:
         return written
-    return written if nests_deeper(value, ARGUMENTS_DEPTH) else value
+    return written if nests_deeper(value, STORED_LEVELS) else value
 
 
 def _object_or_none(written: str) -> Any:
@@ -177,6 +174,6 @@ def _object_or_none(written: str) -> Any:
         value = decode_json(written)
     except ValueError:
         return None
-    if not isinstance(value, dict) or nests_deeper(value, ARGUMENTS_DEPTH):
+    if not isinstance(value, dict) or nests_deeper(value, STORED_LEVELS):
         return None
     return value  # pyright: ignore[reportUnknownVariableType]

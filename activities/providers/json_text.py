@@ -6,6 +6,9 @@ from typing import Any, cast
 
 import orjson
 
+STORED_LEVELS = 100
+"""Objects and arrays in each other, of a value that is kept. Encoders give up on some hundreds."""
+
 
 def decode_json(text: str) -> Any:
     """Decode a JSON text.
