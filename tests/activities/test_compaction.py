@@ -311,7 +311,7 @@ async def test_a_requested_one_says_nothing_of_the_turn_before_it(bench: Bench, 
     if way == "no answer":
         bench.model.order_fault({"kind": "status", "status": 401, "message": "no"})
     if way == "no model":
-        await set_model(bench, deleted=True)
+        await set_model(bench, deleted=True, is_default=False)
     state = await compact(bench, step=1, manual=True)
     assert state.name is (StateName.W if way == "done" else StateName.E0)
     summary = [HintKind.CHAT_SUMMARY_CHANGE] if way == "done" else []
