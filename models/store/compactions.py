@@ -123,11 +123,14 @@ def _is_current(bundle: Bundle, begun: BegunCompaction) -> bool:
 
 
 def _go_on(bundle: Bundle, reason: CompactionReason, failure: Failure | None) -> None:
+    ends_a_turn = reason is not CompactionReason.MANUAL  # that belongs to none
     if failure is not None:
         rest_in_error(bundle, failure)
+        if ends_a_turn:
+            bundle.notify_failed(failure.message)
         return
     bundle.forget_compaction()
     if bundle.state().turn_ended and bundle.queued == 0:
         bundle.set(status=ChatStatus.WAITING)
-        if reason is not CompactionReason.MANUAL:  # that belongs to no turn
+        if ends_a_turn:
             bundle.notify_finished()

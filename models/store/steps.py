@@ -245,7 +245,8 @@ async def note_failure(
 async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatState:
     """Move the results of a step's tools from the ledger into history, all together, in call order.
 
-    Calls that wait for somebody outside stay open. The success of a stop-after tool ends the turn.
+    Calls that wait for somebody outside stay open. The success of a stop-after tool ends the turn, behind the
+    compaction where one is due.
     """
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, commit.chat_id)
@@ -260,7 +261,8 @@ async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatStat
         )
         waiting = [call.stored() for call in state.open_calls if not call.runnable]
         bundle.set(open_calls=waiting, turn_ended=stop or bundle.row["turn_ended"])
-        if bundle.changes["turn_ended"] and not waiting and bundle.queued == 0:
+        compacts = bundle.row["compaction_due"] is not None
+        if bundle.changes["turn_ended"] and not waiting and not compacts and bundle.queued == 0:
             bundle.set(status=ChatStatus.WAITING)
             bundle.notify_finished()
         return await bundle.close()
@@ -302,13 +304,13 @@ def _given_up(failure: Failure, attempts: int) -> Failure:
 
 async def _rest_in_error(bundle: Bundle, failure: Failure) -> StepOutcome:
     rest_in_error(bundle, failure)
+    bundle.notify_failed(failure.message)
     return StepOutcome(end=StepEnd.FAILED, state=await bundle.close())
 
 
 def rest_in_error(bundle: Bundle, failure: Failure) -> None:
-    """The chat stops and says why. Nothing is tried again."""
+    """The chat stops and says why. Nothing is tried again. The inbox is the caller's business."""
     bundle.forget_compaction()
-    bundle.notify_failed(failure.message)
     bundle.set(
         status=ChatStatus.ERROR,
         last_error=failure.as_chat_error(),
