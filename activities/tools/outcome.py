@@ -42,8 +42,8 @@ def outcome_of(result: Result) -> ToolOutcome:
     """What a tool has answered.
 
     Raises:
-        ValueError: it is no JSON: of another type, or with numbers that JSON does not have; or nested more than
-            100 deep.
+        ValueError: it is no JSON: of another type, or with numbers that JSON does not have; or nested more
+            than 100 deep.
         TypeError: the same.
     """
     if isinstance(result, Media):
