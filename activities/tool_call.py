@@ -89,6 +89,7 @@ class ToolCalls:
             return await ready.run(context)
         if call.input_hash not in (None, digest):
             return failed(f"The call {run.call.id} has begun with other arguments. Call the tool again.")
+        metrics.RECOVERIES.labels(call.provider, call.model).inc()
         log.warning("a lost tool call is looked for", chat_id=str(run.chat_id), tool=run.call.name)
         return await ready.recover(context)
 

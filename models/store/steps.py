@@ -21,9 +21,10 @@ from models.compaction import NEVER_PERCENT, CompactionReason
 from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import CLOSED_BECAUSE, Bundle, NewMessage, results_for, synthetic_result
+from models.store.configuration import PROVIDER_LABEL
 from models.store.reading import reading, transaction
 from models.store.remembered import forget_answers
-from models.store.tables import chats, steps
+from models.store.tables import ai_providers, chats, model_configs, steps
 from models.stream import Episode
 from models.turns import CallsClosedBy, ModelCall, ResultsCommit, StepEnd, StepOutcome
 
@@ -82,6 +83,23 @@ class RetryLater:
     delay_seconds: float
     state: ChatState
 
+
+@dataclass(frozen=True, slots=True)
+class TurnUnderWay:
+    """What metrics say of a turn: the model the chat names, and when the user's message entered history."""
+
+    provider: str
+    model: str
+    started_at: datetime
+
+
+_READ_TURN = (
+    select(PROVIDER_LABEL.label("provider"), model_configs.c.model, chats.c.turn_started_at)
+    .select_from(chats)
+    .join(model_configs, model_configs.c.id == chats.c.last_model_config_id)
+    .join(ai_providers, ai_providers.c.id == model_configs.c.ai_provider_id)
+    .where(chats.c.id == bindparam("chat"))
+)
 
 _HAD_RETRY = chats.c.retry_state.is_not(None)
 _NEW_VERSION = chats.c.snapshot_version + 1
@@ -266,6 +284,13 @@ async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatStat
             bundle.set(status=ChatStatus.WAITING)
             bundle.notify_finished()
         return await bundle.close()
+
+
+async def read_turn(engine: AsyncEngine, chat_id: UUID) -> TurnUnderWay | None:
+    """The turn a chat is at, or was at last; None if no model is named."""
+    async with reading(engine) as conn:
+        row = (await conn.execute(_READ_TURN, {"chat": chat_id})).one_or_none()
+    return None if row is None else TurnUnderWay(row.provider, row.model, row.turn_started_at)
 
 
 def _assistant_row(answer: Answer) -> NewMessage:
