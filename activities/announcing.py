@@ -7,8 +7,8 @@ one that died behind its commit gives them, too.
 from uuid import UUID
 
 from models.chat_state import ChatState, ChatStatus, status_of
-from models.hints import Hint, HintKind
-from models.turns import Commit, Write
+from models.hints import INBOX_KINDS, Hint, HintKind
+from models.turns import Commit, Compaction, Write
 
 
 def hints_of_write(commit: Commit, state: ChatState) -> tuple[Hint, ...]:
@@ -40,7 +40,7 @@ def _shows(write: Write, status: ChatStatus) -> bool:
 
 
 def hints_of_step(chat_id: UUID, state: ChatState) -> tuple[Hint, ...]:
-    """For a step, its results or a compaction that was committed, or failed, and has left `state`."""
+    """For a step, or its results, that was committed, or failed, and has left `state`."""
     if state.owner_id is None or not state.at_rest:
         return ()
     kind = HintKind.NOTIFIED if state.status is ChatStatus.ERROR else HintKind.TURN_FINISHED
@@ -48,6 +48,13 @@ def hints_of_step(chat_id: UUID, state: ChatState) -> tuple[Hint, ...]:
         Hint(state.owner_id, chat_id, HintKind.STATUS_CHANGE),
         Hint(state.owner_id, chat_id, kind, state.turn),
     )
+
+
+def hints_of_compaction(compaction: Compaction, state: ChatState) -> tuple[Hint, ...]:
+    """For a compaction that was committed, or given up, and has left `state`. One that a person asked for
+    ends no turn: the inbox hears nothing of it."""
+    hints = hints_of_step(compaction.chat_id, state)
+    return tuple(hint for hint in hints if hint.kind not in INBOX_KINDS) if compaction.manual else hints
 
 
 def hints_of_summary(chat_id: UUID, state: ChatState) -> tuple[Hint, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from activities.providers.json_text import decode_json
+from activities.providers.json_text import STORED_LEVELS, decode_json, nests_deeper
 from models.parts import (
     OpaquePart,
     Part,
@@ -157,13 +157,15 @@ def _kept(metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def _whole_arguments(written: str) -> Any:
-    """What a complete call asks: nothing written is no arguments; what is not JSON is kept as it stands."""
+    """What a complete call asks: nothing written is no arguments; what is not JSON, or nested too deeply, is
+    kept as it stands."""
     if not written.strip():
         return {}
     try:
-        return decode_json(written)
+        value = decode_json(written)
     except ValueError:
         return written
+    return written if nests_deeper(value, STORED_LEVELS) else value
 
 
 def _object_or_none(written: str) -> Any:
@@ -172,4 +174,6 @@ def _object_or_none(written: str) -> Any:
         value = decode_json(written)
     except ValueError:
         return None
-    return value if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(value, dict) or nests_deeper(value, STORED_LEVELS):
+        return None
+    return value  # pyright: ignore[reportUnknownVariableType]

@@ -13,18 +13,18 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities import metrics
-from activities.announcing import hints_of_step, hints_of_summary
+from activities.announcing import hints_of_compaction, hints_of_summary
 from activities.answer import AnswerBuilder
 from activities.attachments import Attachments
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
+from activities.passing import passes
 from activities.prompt.assemble import facts_of
 from activities.prompt.summary import TRIES, size_bytes, summary_request, summary_text
 from activities.providers.directory import ProviderDirectory
@@ -96,7 +96,7 @@ class Compactions:
         async with beating(), self.stops.watch(compaction.chat_id, compaction.turn) as stop:
             begun = await compactions.begin_compaction(self.engine, compaction)
             if isinstance(begun, ChatState):  # whoever committed it may have died before it could tell
-                hints = hints_of_step(compaction.chat_id, begun)
+                hints = hints_of_compaction(compaction, begun)
                 self.live.wake(compaction.chat_id, begun.snapshot_version, hints)
                 return begun
             try:
@@ -122,7 +122,7 @@ class Compactions:
     ) -> ChatState:
         """There is nothing to ask for a summary."""
         state = await compactions.give_up(self.engine, compaction, begun, failure)
-        self.live.wake(compaction.chat_id, state.snapshot_version, hints_of_step(compaction.chat_id, state))
+        self.live.wake(compaction.chat_id, state.snapshot_version, hints_of_compaction(compaction, state))
         return state
 
 
@@ -162,9 +162,9 @@ class _Run:
             return self._failure(FailureKind.TIMEOUT)
         except ModelCallError as err:
             return err.failure
-        except (DBAPIError, OSError):
-            raise
-        except Exception:
+        except Exception as err:
+            if passes(err):
+                raise
             log.exception("compaction failed unexpectedly", chat_id=str(self._compaction.chat_id))
             return self._failure(FailureKind.GENERIC)
 
@@ -183,7 +183,7 @@ class _Run:
             )
             self._count("success")
             self._count_turn(state)
-            hints = (*hints_of_step(compaction.chat_id, state), *hints_of_summary(compaction.chat_id, state))
+            hints = (*hints_of_compaction(compaction, state), *hints_of_summary(compaction.chat_id, state))
             means.live.wake_committed(compaction.chat_id, state.snapshot_version, hints)
             return state
         if summary is not None and self._call:
@@ -196,7 +196,7 @@ class _Run:
         await self.writer.close()
         state = await compactions.give_up(means.engine, compaction, begun, summary)
         self._count_turn(state)
-        means.live.wake(compaction.chat_id, state.snapshot_version, hints_of_step(compaction.chat_id, state))
+        means.live.wake(compaction.chat_id, state.snapshot_version, hints_of_compaction(compaction, state))
         return state
 
     async def _ask(self) -> str:
@@ -229,7 +229,7 @@ class _Run:
 
     async def _request(self, shown: Sequence[TranscriptMessage], attempt: int) -> ModelRequest:
         headers = request_headers(self._begun.owner_id, self._compaction.chat_id)
-        facts = facts_of(self._model)
+        facts = facts_of(self._model, self._begun.reasoning_effort)
         tools = self._means.tools.specs()
         user_prompt = await self._means.directory.user_prompt(self._begun.owner_id)
         return summary_request(shown, facts, tools, headers, attempt=attempt, user_prompt=user_prompt)

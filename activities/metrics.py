@@ -45,7 +45,9 @@ TURN_SECONDS = Histogram(
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600),
 )
 RECOVERIES = Counter(
-    "coderd_chatd_recoveries", "Steps begun again because the worker that ran them was lost.", _MODEL
+    "coderd_chatd_recoveries",
+    "Steps begun again, and tool calls looked for, because the worker that ran them was lost.",
+    _MODEL,
 )
 COMPACTIONS = Counter(
     "coderd_chatd_compaction", "Summaries of a conversation, by what came of them.", (*_MODEL, "result")

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, TemporalError
 
 from activities import metrics
 from activities.announcing import hints_of_step
@@ -25,6 +23,7 @@ from activities.context_limit import context_limit
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
+from activities.passing import passes
 from activities.prompt.assemble import assemble, facts_of, prompt_size
 from activities.prompt.chain import chain_link
 from activities.providers.directory import ProviderDirectory
@@ -56,6 +55,10 @@ log = structlog.get_logger(__name__)
 
 _COMMIT_PATIENCE_SECONDS = 60.0
 _COMMIT_PAUSE_SECONDS = 0.25
+
+_UNFORESEEN = Failure(
+    kind=FailureKind.GENERIC, message="The chat request failed unexpectedly. Send the message again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,33 +95,38 @@ class ModelCalls:
     @activity.defn
     async def call_model(self, call: ModelCall) -> StepOutcome:
         async with beating(), self.stops.watch(call.chat_id, call.turn) as stop:
-            begun = await steps.begin_attempt(self.engine, call)
-            if isinstance(begun, StepOutcome):
-                # whoever committed it may have died before it could tell
-                self.live.wake(call.chat_id, begun.state.snapshot_version, _hints(call, begun))
-                return begun
-            structlog.contextvars.bind_contextvars(
-                chat_id=str(call.chat_id),
-                turn=call.turn,
-                step=call.step,
-                attempt=begun.episode.generation_attempt,
-            )
             try:
-                model = await self.directory.model(
-                    begun.model_config_id, begun.organization_id, begun.owner_id
-                )
-            except ModelCallError as err:
-                return await to_the_end(self._without_model(call, err.failure))
-            if activity.info().attempt > 1 and not begun.after_failure:
-                metrics.RECOVERIES.labels(model.provider, model.model).inc()
-            if begun.episode.generation_attempt > 1:
-                self.live.wake(call.chat_id, begun.snapshot_version)
-            attempt = _Attempt(call, begun, model)
-            ending = await self._answer(attempt, stop)
-            return await to_the_end(self._conclude(attempt, ending))
+                return await self._attempt(call, stop)
+            except TemporalError:
+                raise  # it asks for another attempt
+            except Exception as err:
+                if passes(err):
+                    raise
+                # Another attempt would be paid for as well, and would end the same.
+                log.error("a step failed unexpectedly", error=type(err).__name__, **_place(call))
+                return await to_the_end(self._rest(call, _UNFORESEEN))
 
-    async def _without_model(self, call: ModelCall, failure: Failure) -> StepOutcome:
-        """There is nothing to call: the chat rests and says why."""
+    async def _attempt(self, call: ModelCall, stop: asyncio.Event) -> StepOutcome:
+        begun = await steps.begin_attempt(self.engine, call)
+        if isinstance(begun, StepOutcome):
+            # whoever committed it may have died before it could tell
+            self.live.wake(call.chat_id, begun.state.snapshot_version, _hints(call, begun))
+            return begun
+        structlog.contextvars.bind_contextvars(**_place(call), attempt=begun.episode.generation_attempt)
+        try:
+            model = await self.directory.model(begun.model_config_id, begun.organization_id, begun.owner_id)
+        except ModelCallError as err:
+            return await to_the_end(self._rest(call, err.failure))
+        if activity.info().attempt > 1 and not begun.after_failure:
+            metrics.RECOVERIES.labels(model.provider, model.model).inc()
+        if begun.episode.generation_attempt > 1:
+            self.live.wake(call.chat_id, begun.snapshot_version)
+        attempt = _Attempt(call, begun, model)
+        ending = await self._answer(attempt, stop)
+        return await to_the_end(self._conclude(attempt, ending))
+
+    async def _rest(self, call: ModelCall, failure: Failure) -> StepOutcome:
+        """There is nothing to call, or nothing came of it: the chat rests and says why."""
         outcome = await steps.fail_step(self.engine, call, failure)
         self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
         return outcome
@@ -131,6 +139,8 @@ class ModelCalls:
         started = time.monotonic()
         try:
             finish = await unless_stopped(self._stream(attempt, builder, writer), stop)
+            runtime = time.monotonic() - started
+            return _Ending(writer, self._whole(attempt, builder, finish, runtime))
         except Stopped:
             metrics.INTERRUPTS.labels(model.provider, model.model).inc()
             kept = builder.partial(_now())
@@ -141,20 +151,24 @@ class ModelCalls:
         except BaseException:
             writer.abandon()
             raise
+
+    def _whole(
+        self, attempt: _Attempt, builder: AnswerBuilder, finish: Finish, runtime_seconds: float
+    ) -> Answer:
+        model = attempt.model
         usage = _usage(finish, model.context_limit)
         kept, calls = builder.finished(), builder.calls_to_run(finish.reason)
-        answer = Answer(
+        return Answer(
             parts=kept.parts,
             calls=self._offer(attempt).plan(calls),
             not_run=() if calls else kept.calls,
             goes_on=finish.reason is FinishReason.PAUSE,
             model_config_id=model.config_id,
             usage=usage,
-            runtime_ms=round((time.monotonic() - started) * 1000),
+            runtime_ms=round(runtime_seconds * 1000),
             provider_response_id=finish.response_id if model.is_remembered else None,
             compaction_due=is_due(usage, model.compaction_threshold),
         )
-        return _Ending(writer, answer)
 
     def _offer(self, attempt: _Attempt) -> Offer:
         return Offer(self.tools, attempt.begun.tools)
@@ -183,8 +197,8 @@ class ModelCalls:
                 return await steps.commit_step(
                     self.engine, call, ending.result, interrupted=ending.interrupted
                 )
-            except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as err:
-                if time.monotonic() > patience:
+            except Exception as err:
+                if not passes(err) or time.monotonic() > patience:
                     raise
                 log.warning("a finished step waits for the database", error=type(err).__name__)
                 await asyncio.sleep(_COMMIT_PAUSE_SECONDS)
@@ -194,14 +208,16 @@ class ModelCalls:
 
         Raises:
             ModelCallError: whatever went wrong, our own mistakes in preparing the call included; only
-                the database's failures stay what they are, because another attempt may fare better.
+                failures that pass stay what they are, because another attempt may fare better.
         """
         try:
             async with self.directory.calling(attempt.model, attempt.begun.owner_id) as provider:
                 return await self._read(provider, await self._prepare(attempt), builder, writer)
-        except (ModelCallError, SQLAlchemyError, OSError):
+        except ModelCallError:
             raise
         except Exception as err:
+            if passes(err):
+                raise
             log.exception("model call failed unexpectedly")
             raise ModelCallError(provider_failure(FailureKind.GENERIC, attempt.model.provider)) from err
 
@@ -214,7 +230,8 @@ class ModelCalls:
         user_prompt = await self.directory.user_prompt(begun.owner_id)
         link = chain_link(transcript, model_config_id=model.config_id) if model.is_remembered else None
         tools = self._offer(attempt).specs()
-        request = assemble(transcript, facts_of(model), tools, headers, user_prompt=user_prompt, link=link)
+        facts = facts_of(model, begun.reasoning_effort)
+        request = assemble(transcript, facts, tools, headers, user_prompt=user_prompt, link=link)
         metrics.PROMPT_SIZE.labels(model.provider, model.model).observe(prompt_size(request))
         return request
 
@@ -245,6 +262,11 @@ class ModelCalls:
         metrics.STREAM_RETRIES.labels(model.provider, model.model, failure.kind).inc()
         self.live.wake_committed(call.chat_id, noted.state.snapshot_version)
         raise _try_again(failure, noted)
+
+
+def _place(call: ModelCall) -> dict[str, str | int]:
+    """Where a line of the log belongs."""
+    return {"chat_id": str(call.chat_id), "turn": call.turn, "step": call.step}
 
 
 def _hints(call: ModelCall, outcome: StepOutcome) -> tuple[Hint, ...]:

@@ -9,18 +9,19 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
 from activities import metrics
 from activities.heartbeat import beating
 from activities.live import LiveView
+from activities.passing import passes
 from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.offer import Offer
@@ -37,6 +38,10 @@ from models.turns import ToolEnd, ToolRun
 log = structlog.get_logger(__name__)
 
 _DATABASE_PAUSE_SECONDS = 0.25
+
+_NOT_STORED = (
+    "The tool has run, but its result cannot be stored, for example because it is nested too deeply."
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class ToolCalls:
             return await ready.run(context)
         if call.input_hash not in (None, digest):
             return failed(f"The call {run.call.id} has begun with other arguments. Call the tool again.")
+        metrics.RECOVERIES.labels(call.provider, call.model).inc()
         log.warning("a lost tool call is looked for", chat_id=str(run.chat_id), tool=run.call.name)
         return await ready.recover(context)
 
@@ -99,7 +105,15 @@ class ToolCalls:
         self._show(run, await self._record(run, cut or outcome))
 
     async def _record(self, run: ToolRun, outcome: ToolOutcome) -> StepResults | None:
-        """Store the result however long the database is away: the tool must not run again for it."""
+        """Store the result, or that it cannot be stored: the tool must not run again for it."""
+        try:
+            return await self._store(run, outcome)
+        except (SQLAlchemyError, ValueError, TypeError) as error:
+            log.error("a tool result cannot be stored", error=type(error).__name__, tool=run.call.name)
+        return await self._store(run, replace(failed(_NOT_STORED), unknown=outcome.unknown))
+
+    async def _store(self, run: ToolRun, outcome: ToolOutcome) -> StepResults | None:
+        """Store the result however long the database is away."""
         part = dump_part(
             ToolResultPart(
                 tool_call_id=run.call.id,
@@ -113,7 +127,9 @@ class ToolCalls:
         while True:
             try:
                 return await tool_results.record_result(self.engine, run, part, unknown=outcome.unknown)
-            except (DBAPIError, OSError) as error:
+            except Exception as error:
+                if not passes(error):
+                    raise
                 log.warning("a tool result waits for the database", error=type(error).__name__)
             await asyncio.sleep(_DATABASE_PAUSE_SECONDS)
 

@@ -7,13 +7,14 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
+from activities import metrics
 from activities.announcing import hints_of_step, hints_of_write
 from activities.live import LiveView
-from models.chat_state import ChatState
+from models.chat_state import ChatState, turn_is_over
 from models.hints import Hint
 from models.store import bundle, steps, transitions
 from models.store.families import read_versions_below
-from models.turns import Commit, Receipt, ResultsCommit, Verdict
+from models.turns import Commit, Receipt, ResultsCommit, StepEnd, Verdict
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,15 @@ class Transitions:
         state = await steps.commit_results(self.engine, commit)
         hints = hints_of_step(commit.chat_id, state)
         self.live.wake_committed(commit.chat_id, state.snapshot_version, hints)
+        if state.turn == commit.turn and state.turn_ended and turn_is_over(state):
+            await self._count_turn(commit.chat_id)
         return state
+
+    async def _count_turn(self, chat_id: UUID) -> None:
+        """A stop-after tool has ended the turn: no model call is there to count it."""
+        turn = await steps.read_turn(self.engine, chat_id)
+        if turn is not None:
+            metrics.turn_over(turn.provider, turn.model, turn.started_at, StepEnd.COMMITTED)
 
     @activity.defn
     async def read_state(self, chat_id: UUID) -> ChatState:

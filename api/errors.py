@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from runtime.blobs import BlobsUnavailable
+
 UNAVAILABLE_RETRY_SECONDS = 2
 
 log = structlog.get_logger("api")
@@ -139,7 +141,14 @@ def install_error_handlers(app: FastAPI) -> None:
             "Repeat the request in a moment, with the same Idempotency-Key if it had one.",
         ).response()
 
+    async def files_away(connection: HTTPConnection, error: Exception) -> Response:
+        log.warning("the store of files cannot be reached", path=connection.url.path, error=str(error))
+        return unavailable(
+            "The store of files cannot be reached.", "Repeat the request in a moment."
+        ).response()
+
     app.add_exception_handler(ApiError, ours)
+    app.add_exception_handler(BlobsUnavailable, files_away)
     app.add_exception_handler(OperationalError, database_away)
     app.add_exception_handler(PoolTimeout, database_away)
     app.add_exception_handler(RequestValidationError, validation)

@@ -191,11 +191,15 @@ class ToolRun(_Small):
 
 
 class Compaction(_Small):
-    """Replace what the model has seen so far by a summary. `step` is the last one committed."""
+    """Replace what the model has seen so far by a summary. `step` is the last one committed.
+
+    `manual`: a person asked for it, between two turns; it belongs to neither.
+    """
 
     chat_id: UUID
     turn: int
     step: int
+    manual: bool = False
 
 
 class ChatNaming(_Small):

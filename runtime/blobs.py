@@ -22,8 +22,9 @@ class BlobStore(Protocol):
     async def delete(self, key: UUID) -> None: ...
 
 
-class BlobsUnavailable(Exception):
-    """The store cannot be reached, or refuses. The text says why, and holds no secret."""
+class BlobsUnavailable(OSError):
+    """The store cannot be reached, or refuses. The text says why, and holds no secret. Like every lost
+    connection it is worth another attempt."""
 
 
 class S3Blobs:

@@ -52,15 +52,15 @@ class ModelFacts:
     context_limit: int | None = None
 
 
-def facts_of(model: ChatModel) -> ModelFacts:
-    """What a request needs to know of a model as it is configured."""
+def facts_of(model: ChatModel, effort: str | None) -> ModelFacts:
+    """What a request needs to know of a model as it is configured, for a chat that asks for this effort."""
     config = model.config
     thinking = config.provider_options.anthropic.thinking
     return ModelFacts(
         model.model,
         config.max_output_tokens or DEFAULT_MAX_OUTPUT_TOKENS,
         thinking.budget_tokens if thinking else None,
-        effective_effort(None, config),
+        effective_effort(effort, config),
         config,
         configured(config, model.provider_type),
         model.context_limit,

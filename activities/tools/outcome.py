@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
+from activities.providers.json_text import STORED_LEVELS, nests_deeper
 from activities.tools.tool import Media, Result
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -41,13 +42,16 @@ def outcome_of(result: Result) -> ToolOutcome:
     """What a tool has answered.
 
     Raises:
-        ValueError: it is no JSON: of another type, or with numbers that JSON does not have.
+        ValueError: it is no JSON: of another type, or with numbers that JSON does not have; or nested more
+            than 100 deep.
         TypeError: the same.
     """
     if isinstance(result, Media):
         media: dict[str, JsonValue] = {"media_type": result.media_type, "data": result.data}
         return ToolOutcome(valid_text({**media, "text": result.text}), is_media=True)
     json.dumps(result, allow_nan=False)
+    if nests_deeper(result, STORED_LEVELS):
+        raise ValueError(f"the result is nested more than {STORED_LEVELS} deep")
     return ToolOutcome(valid_text(result))
 
 

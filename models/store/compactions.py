@@ -24,13 +24,15 @@ from models.turns import Compaction
 
 @dataclass(frozen=True, slots=True)
 class BegunCompaction:
-    """An attempt may run. `model_config_id` is the model the chat names."""
+    """An attempt may run. `model_config_id` is the model the chat names, `reasoning_effort` what it
+    asks for."""
 
     reason: CompactionReason
     episode: Episode
     owner_id: UUID
     organization_id: UUID
     model_config_id: UUID
+    reasoning_effort: str | None
     turn_started_at: datetime
 
 
@@ -53,6 +55,7 @@ async def begin_compaction(engine: AsyncEngine, compaction: Compaction) -> Begun
             row["owner_id"],
             row["organization_id"],
             row["last_model_config_id"],
+            row["last_reasoning_effort"],
             row["turn_started_at"],
         )
 
@@ -120,11 +123,14 @@ def _is_current(bundle: Bundle, begun: BegunCompaction) -> bool:
 
 
 def _go_on(bundle: Bundle, reason: CompactionReason, failure: Failure | None) -> None:
+    ends_a_turn = reason is not CompactionReason.MANUAL  # that belongs to none
     if failure is not None:
         rest_in_error(bundle, failure)
+        if ends_a_turn:
+            bundle.notify_failed(failure.message)
         return
     bundle.forget_compaction()
     if bundle.state().turn_ended and bundle.queued == 0:
         bundle.set(status=ChatStatus.WAITING)
-        if reason is not CompactionReason.MANUAL:  # that belongs to no turn
+        if ends_a_turn:
             bundle.notify_finished()

@@ -21,9 +21,10 @@ from models.compaction import NEVER_PERCENT, CompactionReason
 from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import CLOSED_BECAUSE, Bundle, NewMessage, results_for, synthetic_result
+from models.store.configuration import PROVIDER_LABEL
 from models.store.reading import reading, transaction
 from models.store.remembered import forget_answers
-from models.store.tables import chats, steps
+from models.store.tables import ai_providers, chats, model_configs, steps
 from models.stream import Episode
 from models.turns import CallsClosedBy, ModelCall, ResultsCommit, StepEnd, StepOutcome
 
@@ -35,8 +36,8 @@ _CALL_NOT_RUN = (
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An attempt may run: its episode on the stream, its snapshot version, whom it is for, which model the
-    chat names, and what the chat says about its tools.
+    """An attempt may run: its episode on the stream, its snapshot version, whom it is for, which model and
+    which reasoning effort the chat names, and what the chat says about its tools.
 
     `turn_started_at`: when the user's message entered history. `after_failure`: the attempt before this one
     ended with a failure of the provider, and was not lost.
@@ -47,6 +48,7 @@ class Begun:
     owner_id: UUID
     organization_id: UUID
     model_config_id: UUID
+    reasoning_effort: str | None
     turn_started_at: datetime
     after_failure: bool
     tools: ChatTools
@@ -82,6 +84,23 @@ class RetryLater:
     state: ChatState
 
 
+@dataclass(frozen=True, slots=True)
+class TurnUnderWay:
+    """What metrics say of a turn: the model the chat names, and when the user's message entered history."""
+
+    provider: str
+    model: str
+    started_at: datetime
+
+
+_READ_TURN = (
+    select(PROVIDER_LABEL.label("provider"), model_configs.c.model, chats.c.turn_started_at)
+    .select_from(chats)
+    .join(model_configs, model_configs.c.id == chats.c.last_model_config_id)
+    .join(ai_providers, ai_providers.c.id == model_configs.c.ai_provider_id)
+    .where(chats.c.id == bindparam("chat"))
+)
+
 _HAD_RETRY = chats.c.retry_state.is_not(None)
 _NEW_VERSION = chats.c.snapshot_version + 1
 
@@ -109,6 +128,7 @@ _BEGIN = (
         chats.c.owner_id,
         chats.c.organization_id,
         chats.c.last_model_config_id,
+        chats.c.last_reasoning_effort,
         chats.c.turn_started_at,
         (chats.c.retry_state_version == chats.c.snapshot_version).label("after_failure"),
         chats.c.tools,
@@ -130,6 +150,7 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
                 row.owner_id,
                 row.organization_id,
                 row.last_model_config_id,
+                row.last_reasoning_effort,
                 row.turn_started_at,
                 row.after_failure,
                 ChatTools.model_validate(row.tools or {}),
@@ -242,7 +263,8 @@ async def note_failure(
 async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatState:
     """Move the results of a step's tools from the ledger into history, all together, in call order.
 
-    Calls that wait for somebody outside stay open. The success of a stop-after tool ends the turn.
+    Calls that wait for somebody outside stay open. The success of a stop-after tool ends the turn, behind the
+    compaction where one is due.
     """
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, commit.chat_id)
@@ -257,10 +279,18 @@ async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatStat
         )
         waiting = [call.stored() for call in state.open_calls if not call.runnable]
         bundle.set(open_calls=waiting, turn_ended=stop or bundle.row["turn_ended"])
-        if bundle.changes["turn_ended"] and not waiting and bundle.queued == 0:
+        compacts = bundle.row["compaction_due"] is not None
+        if bundle.changes["turn_ended"] and not waiting and not compacts and bundle.queued == 0:
             bundle.set(status=ChatStatus.WAITING)
             bundle.notify_finished()
         return await bundle.close()
+
+
+async def read_turn(engine: AsyncEngine, chat_id: UUID) -> TurnUnderWay | None:
+    """The turn a chat is at, or was at last; None if no model is named."""
+    async with reading(engine) as conn:
+        row = (await conn.execute(_READ_TURN, {"chat": chat_id})).one_or_none()
+    return None if row is None else TurnUnderWay(row.provider, row.model, row.turn_started_at)
 
 
 def _assistant_row(answer: Answer) -> NewMessage:
@@ -299,13 +329,13 @@ def _given_up(failure: Failure, attempts: int) -> Failure:
 
 async def _rest_in_error(bundle: Bundle, failure: Failure) -> StepOutcome:
     rest_in_error(bundle, failure)
+    bundle.notify_failed(failure.message)
     return StepOutcome(end=StepEnd.FAILED, state=await bundle.close())
 
 
 def rest_in_error(bundle: Bundle, failure: Failure) -> None:
-    """The chat stops and says why. Nothing is tried again."""
+    """The chat stops and says why. Nothing is tried again. The inbox is the caller's business."""
     bundle.forget_compaction()
-    bundle.notify_failed(failure.message)
     bundle.set(
         status=ChatStatus.ERROR,
         last_error=failure.as_chat_error(),

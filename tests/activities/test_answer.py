@@ -127,6 +127,13 @@ def test_blank_blocks_are_dropped_but_signed_reasoning_stays() -> None:
     ]
 
 
+def nested(levels: int) -> JsonValue:
+    value: list[JsonValue] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     ("written", "args"),
     [
@@ -136,6 +143,9 @@ def test_blank_blocks_are_dropped_but_signed_reasoning_stays() -> None:
         ("[1]", [1]),
         ('"\\ud83d"', "\ufffd"),
         ('{"a": NaN}', '{"a": NaN}'),
+        ("[" * 100 + "]" * 100, nested(100)),
+        ("[" * 101 + "]" * 101, "[" * 101 + "]" * 101),
+        ("[" * 253 + "]" * 253, "[" * 253 + "]" * 253),
     ],
 )
 def test_arguments_of_a_whole_call(written: str, args: JsonValue) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, update
+from sqlalchemy import func, insert, select, update
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -15,7 +15,8 @@ from activities.providers.demo import script_block
 from activities.stops import StopListener
 from models.chat_state import ChatState, ChatStatus, StateName
 from models.compaction import CompactionReason
-from models.store.tables import chats, compaction_thresholds, model_configs
+from models.hints import HintKind, chat_list_key, decode_hint, inbox_key
+from models.store.tables import chats, compaction_thresholds, inbox_notifications, model_configs
 from models.store.transcripts import read_transcript
 from models.turns import Compaction, ModelCall, StepEnd
 from tests.activities.bench import Bench
@@ -37,8 +38,10 @@ def compactions(bench: Bench, *, timeout_seconds: float = 20) -> Compactions:
     )
 
 
-async def compact(bench: Bench, means: Compactions | None = None, *, step: int = 2) -> ChatState:
-    compaction = Compaction(chat_id=bench.chat.chat, turn=3, step=step)
+async def compact(
+    bench: Bench, means: Compactions | None = None, *, step: int = 2, manual: bool = False
+) -> ChatState:
+    compaction = Compaction(chat_id=bench.chat.chat, turn=3, step=step, manual=manual)
     state = await ActivityEnvironment().run((means or compactions(bench)).compact, compaction)
     await bench.live.drain()
     return state
@@ -62,6 +65,25 @@ async def set_model(bench: Bench, **columns: Any) -> None:
         await conn.execute(
             update(model_configs).where(model_configs.c.id == bench.chat.model).values(**columns)
         )
+
+
+async def told(bench: Bench) -> list[HintKind]:
+    """What the owner's lists were told, the chat list first."""
+    client: Any = bench.redis
+    owner = bench.chat.owner
+    entries = [
+        decode_hint(owner, fields)
+        for key in (chat_list_key(owner), inbox_key(owner))
+        for _, fields in await client.xrange(key)
+    ]
+    return [hint.kind for hint in entries if hint is not None]
+
+
+async def notified(bench: Bench) -> int:
+    """Notifications the chat has left in the inbox."""
+    async with bench.chat.engine.connect() as conn:
+        query = select(func.count()).where(inbox_notifications.c.chat_id == bench.chat.chat)
+        return (await conn.execute(query)).scalar_one()
 
 
 async def test_a_full_context_is_summarized_and_the_turn_goes_on_behind_the_summary(bench: Bench):
@@ -266,7 +288,7 @@ async def test_a_requested_one_needs_no_threshold_and_no_answer_follows(
     await bench.begin("a question", name)
     await bench.chat.say("an answer", role="assistant", turn=3, step=1)
     await set_row(bench, compaction_requested_at=func.now(), turn_ended=True)
-    state = await compact(bench, step=1)
+    state = await compact(bench, step=1, manual=True)
     assert (state.name, state.turn_ended) == (after, True)
     call = (await bench.chat.history())[-2]
     assert call["content"][0]["args"] == {"source": "manual"}
@@ -277,8 +299,48 @@ async def test_a_requested_one_that_fails_says_so(bench: Bench):
     await bench.chat.say("an answer", role="assistant", turn=3, step=1)
     await set_row(bench, compaction_requested_at=func.now(), turn_ended=True)
     bench.model.order_fault({"kind": "status", "status": 401, "message": "no"})
-    assert (await compact(bench, step=1)).name is StateName.E0
+    assert (await compact(bench, step=1, manual=True)).name is StateName.E0
     assert (await bench.chat.row())["last_error"]["kind"] == "auth"
+
+
+@pytest.mark.parametrize("way", ["done", "no answer", "no model"])
+async def test_a_requested_one_says_nothing_of_the_turn_before_it(bench: Bench, way: str):
+    await bench.begin("a question")
+    await bench.chat.say("an answer", role="assistant", turn=3, step=1)
+    await set_row(bench, compaction_requested_at=func.now(), turn_ended=True)
+    if way == "no answer":
+        bench.model.order_fault({"kind": "status", "status": 401, "message": "no"})
+    if way == "no model":
+        await set_model(bench, deleted=True, is_default=False)
+    state = await compact(bench, step=1, manual=True)
+    assert state.name is (StateName.W if way == "done" else StateName.E0)
+    summary = [HintKind.CHAT_SUMMARY_CHANGE] if way == "done" else []
+    assert await told(bench) == [HintKind.STATUS_CHANGE, *summary]
+    assert await notified(bench) == 0
+    assert await compact(bench, step=1, manual=True) == state  # whoever committed it may not have told
+    assert await told(bench) == [HintKind.STATUS_CHANGE, *summary, HintKind.STATUS_CHANGE]
+
+
+async def test_an_overflow_that_ends_the_turn_is_in_the_inbox(bench: Bench):
+    call = await bench.begin("a question")
+    await bench.chat.say("an answer", role="assistant", turn=3, step=1)
+    bench.model.order_fault({"kind": "status", "status": 401, "message": "no"})
+    await set_row(bench, compaction_due=CompactionReason.OVERFLOW)
+    assert (await compact(bench, step=call.step - 1)).name is StateName.E0
+    assert await told(bench) == [HintKind.STATUS_CHANGE, HintKind.NOTIFIED]
+    assert await notified(bench) == 1
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_turn_that_a_tool_has_ended_rests_behind_its_compaction(bench: Bench, fails: bool):
+    await bench.begin("a question")
+    await bench.chat.say("an answer", role="assistant", turn=3, step=1)
+    await set_row(bench, compaction_due=CompactionReason.INLINE, turn_ended=True)
+    if fails:
+        bench.model.order_fault({"kind": "status", "status": 401, "message": "no"})
+    assert (await compact(bench, step=1)).name is StateName.W
+    assert HintKind.TURN_FINISHED in await told(bench)
+    assert await notified(bench) == 1
 
 
 async def test_a_chat_that_has_moved_on_is_left_alone(bench: Bench):

@@ -1,18 +1,26 @@
 """Every way a model call can fail without the SDK saying so, and what becomes of the chat."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
+from temporalio.testing import ActivityEnvironment
 
 from activities.providers.demo import script_block
+from activities.stops import StopListener
+from activities.tool_call import ToolCalls
 from models.chat_state import StateName
 from models.failures import RetryLimits
-from models.store.tables import model_configs
-from models.turns import StepEnd
+from models.store.bundle import read_state
+from models.store.steps import commit_results
+from models.store.tables import chats, model_configs
+from models.turns import BusyBehavior, ModelCall, ResultsCommit, StepEnd, ToolEnd, ToolRun
 from tests.activities.bench import Bench
+from workflows.chat.events import MessageSent
 
 WORDS = "one two three four"
 
@@ -180,3 +188,83 @@ async def test_with_compaction_switched_off_a_prompt_too_long_is_an_error_that_s
     assert (error["kind"], error["detail"]) == ("config", "prompt is too long: 9 > 8")
     assert "Compact or clear the chat" in error["message"]
     assert "context_overflow" not in error
+
+
+async def test_the_effort_that_the_chat_asks_for_reaches_the_model(bench: Bench):
+    sent: list[Any] = []
+    bounds = {"default": "medium", "max": "high"}
+    call = await bench.begin(script_block({"text": WORDS, "fault": [{"kind": "status", "status": 529}] * 2}))
+    async with bench.chat.engine.begin() as conn:
+        await conn.execute(
+            update(model_configs)
+            .where(model_configs.c.id == bench.chat.model)
+            .values(
+                model="claude-opus-4-6",
+                call_config={"reasoning_effort": bounds},
+            )
+        )
+    for effort in ("low", "high", None):
+        async with bench.chat.engine.begin() as conn:
+            await conn.execute(
+                update(chats).where(chats.c.id == bench.chat.chat).values(last_reasoning_effort=effort)
+            )
+        if effort is None:
+            await bench.call(call)
+        else:
+            await bench.retry_of(call)
+        sent.append(bench.model.requests[-1].body["output_config"])
+    assert sent == [{"effort": "low"}, {"effort": "high"}, {"effort": "medium"}]
+
+
+async def test_arguments_nested_too_deeply_are_answered_with_an_error_and_asked_for_once(bench: Bench):
+    deep: Any = "UTC"
+    for _ in range(253):
+        deep = [deep]
+    tool = {"name": "current_time", "input": {"timezone": deep}}
+    call = await bench.begin(script_block({"tools": [tool]}, {"text": WORDS}))
+
+    outcome = await bench.call(call)
+
+    (open_call,) = outcome.state.open_calls
+    run = ToolRun(chat_id=call.chat_id, turn=call.turn, step=call.step, call=open_call)
+    tools = ToolCalls(bench.chat.engine, bench.live, StopListener(bench.redis), bench.tools)
+    assert await ActivityEnvironment().run(tools.run_tool, run) is ToolEnd.FINISHED
+    await bench.live.drain()
+    await commit_results(bench.chat.engine, ResultsCommit(chat_id=run.chat_id, turn=run.turn, step=run.step))
+    (result,) = (await bench.chat.history())[-1]["content"]
+    assert result["is_error"]
+    assert "not valid" in result["result"]
+    assert len(bench.model.requests) == 1
+
+    outcome = await bench.call(call.model_copy(update={"step": call.step + 1}))
+    assert (outcome.end, outcome.state.name) == (StepEnd.COMMITTED, StateName.W)
+
+
+async def test_an_answer_that_the_database_refuses_leaves_an_error_and_the_next_message_works(bench: Bench):
+    call = await bench.begin(script_block({"text": WORDS}))
+    async with answers_refused(bench):
+        outcome = await bench.call(call)
+    assert (outcome.end, outcome.state.name) == (StepEnd.FAILED, StateName.E0)
+    error = (await bench.chat.row())["last_error"]
+    assert (error["kind"], error["retryable"]) == ("generic", False)
+    assert len(bench.model.requests) == 1
+    assert (await bench.call(call)).end is StepEnd.FAILED, "the same step again is over"
+    assert len(bench.model.requests) == 1
+
+    await bench.chat.commit(MessageSent(await bench.chat.draft(), BusyBehavior.QUEUE))
+    state = await read_state(bench.chat.engine, call.chat_id)
+    again = ModelCall(chat_id=call.chat_id, turn=state.turn, step=state.step + 1)
+    assert (await bench.call(again)).state.name is StateName.W
+
+
+@asynccontextmanager
+async def answers_refused(bench: Bench) -> AsyncGenerator[None]:
+    """The database takes no answer into this chat."""
+    rule = f"CHECK (chat_id <> '{bench.chat.chat}' OR role <> 'assistant') NOT VALID"
+    async with bench.chat.engine.begin() as conn:
+        await conn.execute(text(f"ALTER TABLE messages ADD CONSTRAINT no_answers {rule}"))
+    try:
+        yield
+    finally:
+        async with bench.chat.engine.begin() as conn:
+            await conn.execute(text("ALTER TABLE messages DROP CONSTRAINT no_answers"))

@@ -44,7 +44,6 @@ ROUTES: list[tuple[ChatAction, str, str, Body | None]] = [
     (ChatAction.RUN, "POST", "/messages", {"content": text("and now?")}),
     (ChatAction.RUN, "PATCH", "/messages/{message}", {"content": []}),
     (ChatAction.RUN, "POST", "/compact", None),
-    (ChatAction.RUN, "POST", "/title/propose", None),
     (ChatAction.RUN, "POST", "/clear", None),
     (ChatAction.RUN, "POST", "/title/propose", None),
     (ChatAction.RUN, "POST", "/tool-results", _RESULT),
@@ -83,8 +82,6 @@ async def test_each_caller_may_what_the_table_says_at_every_route(door: Door, pe
             Verdict.FORBIDDEN: {403},
             Verdict.HIDDEN: {401} if whom in NOBODIES else {404},
         }[verdict]
-        if verdict is Verdict.ALLOWED and path == "/title/propose":
-            continue  # would wait for a worker: tests/durable/test_naming.py
         there = path.format(queued_message=1, message=1)
         status = await status_of(people.http(whom), method, f"/chats/{chat['id']}{there}", body)
         assert status in expected, (whom, method, path)

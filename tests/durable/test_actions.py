@@ -258,6 +258,22 @@ async def test_the_success_of_a_stop_after_tool_ends_the_turn(
     await caller.rows.sound(chat)
 
 
+async def test_a_full_context_is_compacted_before_a_stop_after_tool_ends_the_turn(
+    worker: ToolWorker, caller: Caller, word: str
+):
+    full = {"input_tokens": 150_000, "output_tokens": 5}
+    step = {"text": "Let me see.", "tools": [call("last", word, waits=False)], "usage": full}
+    chat = await caller.create(f"{script_block(step)} {word}")
+    reader = caller.read(chat)
+    await reader.until(lambda r: r.status == "waiting" and len(r.messages) == 5)
+    *_, asked_for, summary = await caller.messages(chat)
+    assert (asked_for["role"], summary["role"]) == ("assistant", "tool")
+    assert summary["content"][0]["tool_name"] == "chat_summarized"
+    left = "SELECT 1 FROM inbox_notifications WHERE chat_id = :chat"
+    assert len(await caller.rows.ask(left, chat=chat)) == 1
+    await caller.rows.sound(chat)
+
+
 async def test_a_client_s_tool_named_like_ours_gives_way(
     worker: ToolWorker, caller: Caller, model: DemoModel, effects: Effects, word: str
 ):

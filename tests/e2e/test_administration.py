@@ -38,7 +38,7 @@ async def add_provider(perdure: Perdure, stack: Stack, name: str) -> None:
     )
 
 
-async def test_a_provider_is_added_checked_used_switched_off_and_removed(
+async def test_a_provider_is_added_and_checked_and_its_model_used(
     perdure: Perdure, whole_stack: Stack
 ) -> None:
     await add_provider(perdure, whole_stack, "mine")
@@ -54,16 +54,22 @@ async def test_a_provider_is_added_checked_used_switched_off_and_removed(
     assert "New chats use it." in added.out
     assert "Mine" in (await run(perdure, "models", "list")).out
     assert (await run(perdure, "chat", "What time is it?")).out.startswith("Let me look at the clock.")
+    await run(perdure, "providers", "remove", "mine")
 
+
+async def test_a_provider_is_switched_off_and_on_and_removed_under_a_chat(
+    perdure: Perdure, whole_stack: Stack
+) -> None:
+    await add_provider(perdure, whole_stack, "brief")
+    await run(perdure, "models", "add", "brief:perdure-demo", "--default")
     chat = await run(perdure, "chat", "What time is it?")
-    await run(perdure, "providers", "disable", "mine")
+    await run(perdure, "providers", "disable", "brief")
     refused = await perdure("chat", "--resume", chat.chat_id, "And now?")
     assert refused.code == 1
     assert "disabled" in refused.err
-    await run(perdure, "providers", "enable", "mine")
+    await run(perdure, "providers", "enable", "brief")
     assert (await run(perdure, "chat", "--resume", chat.chat_id, "And now?")).out
-
-    await run(perdure, "providers", "remove", "mine")
+    await run(perdure, "providers", "remove", "brief")
     again = await run(perdure, "chat", "--resume", chat.chat_id, "And on the default?")
     assert again.out, "the chat goes on with the default model"
     assert (await run(perdure, "models", "list")).out.count("default") == 1

@@ -84,11 +84,11 @@ async def test_models_move_to_providers_and_back_with_all_they_say(database: str
         "SELECT concat_ws(' ', p.name, p.type, coalesce(p.preset, '-'), m.call_config::text, m.is_default)"
         " FROM model_configs m JOIN ai_providers p ON p.id = m.ai_provider_id ORDER BY p.name",
     )
-    thinks = '{"provider_options": {"anthropic": {"thinking": {"budget_tokens": 2000}}}, "max_output_tokens": 1000}'
+    options = '"provider_options": {"anthropic": {"thinking": {"budget_tokens": 2000}}}'
     assert moved == [
         "anthropic anthropic anthropic {} t",
         "demo anthropic demo {} f",
-        f"own anthropic - {thinks} f",
+        f'own anthropic - {{{options}, "max_output_tokens": 1000}} f',
     ]
     migrate_to(database, "0008", down=True)
     columns = "provider, max_output_tokens, thinking_budget_tokens"

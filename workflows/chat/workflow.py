@@ -282,15 +282,16 @@ class ChatWorkflow:
 
     async def _compact(self) -> None:
         state = self._state
+        manual = state.compaction is CompactionReason.MANUAL
         handle = workflow.start_activity(
             contract.compact,
-            Compaction(chat_id=self._start.chat_id, turn=state.turn, step=state.step),
+            Compaction(chat_id=self._start.chat_id, turn=state.turn, step=state.step, manual=manual),
             **policies.compaction(f"turn {state.turn}, compaction after step {state.step}"),
         )
         self._in_flight = [handle]
         try:
             self._adopt(await handle)
-            if state.compaction is not CompactionReason.MANUAL:
+            if not manual:
                 self._label(state.turn)
         except ActivityError:
             if self._state == state:  # nobody stopped it: a fault of ours, visible in the Temporal UI

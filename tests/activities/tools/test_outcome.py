@@ -126,3 +126,12 @@ def test_what_fits_is_left_alone_and_a_tiny_budget_cuts_hard():
     cut = truncated(ToolOutcome("x" * 1000), 512)
     assert cut is not None
     assert cut.result == "x" * 512
+
+
+def test_a_result_nested_too_deeply_is_refused():
+    deep: JsonValue = [1]
+    for _ in range(99):
+        deep = [deep]
+    assert outcome_of(deep).result == deep
+    with pytest.raises(ValueError, match="nested more than 100 deep"):
+        outcome_of([deep])

@@ -288,6 +288,20 @@ async def test_results_enter_history_together_in_call_order_with_their_own_times
     assert third.content[0]["is_error"] is True
 
 
+@pytest.mark.parametrize("due", [True, False])
+async def test_a_full_context_is_compacted_before_a_stop_after_tool_ends_the_turn(chat: ChatRows, due: bool):
+    call = await begun(chat)
+    last = ToolCallRef(id="toolu_1", name="propose", stop_after=True)
+    await steps.commit_step(chat.engine, call, replace(answer(chat, last), compaction_due=due))
+    run = ToolRun(chat_id=chat.chat, turn=3, step=2, call=last)
+    part = {"type": "tool-result", "tool_call_id": last.id, "tool_name": last.name, "result": "done"}
+    await tool_results.record_result(chat.engine, run, part)
+    state = await steps.commit_results(chat.engine, ResultsCommit(chat_id=chat.chat, turn=3, step=2))
+    assert state.turn_ended
+    assert state.name is (StateName.R0 if due else StateName.W)
+    assert next_action(state) is (Action.COMPACT if due else Action.REST)
+
+
 def test_a_state_at_rest_is_one_without_work():
     assert {status for status in ChatStatus if ChatState(status=status).at_rest} == {
         ChatStatus.WAITING,

@@ -208,7 +208,7 @@ class Rows(RuleBasedStateMachine):
         left = tuple(call for call in self.state.open_calls if not call.runnable)
         self.history += ["result"] * len(ran)
         ended = self.state.turn_ended or any(call.stop_after for call in ran)
-        rests = ended and not left and not self.queue
+        rests = ended and not left and not self.queue and self.state.compaction is None
         self.state = self.state.model_copy(
             update={
                 "open_calls": left,

@@ -17,7 +17,11 @@ app = typer.Typer(help="Master keys: make one, seal everything anew.", no_args_i
 
 @app.command("new", epilog="Example:  PERDURE_MASTER_KEYS=$(perdure keys new),$PERDURE_MASTER_KEYS")
 def new() -> None:
-    """Print a new master key. Keep a copy: without it the keys of providers have to be entered anew."""
+    """Print a new master key. Keep a copy: without it the keys of providers have to be entered anew.
+
+    Put it into PERDURE_MASTER_KEYS of every API and worker process, before the ones that are there,
+    separated by a comma.
+    """
     from runtime.secrets import new_master_key
 
     print(new_master_key())
