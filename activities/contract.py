@@ -9,6 +9,7 @@ from uuid import UUID
 from temporalio import activity
 
 from models.chat_state import ChatState
+from models.checks import ProviderCheck, ProviderChecked
 from models.turns import (
     ChatNaming,
     Commit,
@@ -52,6 +53,12 @@ async def call_model(call: ModelCall) -> StepOutcome:
 @activity.defn
 async def compact(compaction: Compaction) -> ChatState:
     """Summarize the conversation and put the summary in its place."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def check_provider(check: ProviderCheck) -> ProviderChecked:
+    """Make a small call to a provider. Whatever becomes of it is an outcome."""
     raise NotImplementedError
 
 

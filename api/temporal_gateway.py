@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import time
 from datetime import timedelta
-from typing import Any, Literal, cast
-from uuid import uuid4
+from typing import Any, Literal, TypeVar, cast
+from uuid import UUID, uuid4
 
 import structlog
 from pydantic import BaseModel
@@ -30,10 +30,13 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from models.ids import chat_workflow_id, title_workflow_id
+from models.checks import ProviderCheck, ProviderChecked
+from models.ids import chat_workflow_id, check_workflow_id, title_workflow_id
 from models.store.chats import ChatRecord
 from models.turns import ChatStart, Proposed, Receipt, TitleProposal
 from runtime import metrics
+
+R = TypeVar("R", bound=BaseModel)
 
 Command = Literal[
     "send_message",
@@ -50,7 +53,8 @@ Command = Literal[
 
 _WORKFLOW = "ChatWorkflow"
 _TITLE_WORKFLOW = "TitleWorkflow"
-_PROPOSAL_SECONDS = 40.0
+_CHECK_WORKFLOW = "ProviderCheckWorkflow"
+_ASIDE_SECONDS = 40.0
 """Longer than the worker's own limit for the model, which is the one that should end it."""
 _START_TIMEOUT_SECONDS = 2.0
 _PAUSE_SECONDS = 0.1
@@ -168,20 +172,55 @@ class TemporalGateway:
         Raises:
             Unavailable: Temporal is away, or no worker has done it.
         """
+        return await self._answer_of(
+            _TITLE_WORKFLOW,
+            TitleProposal(chat_id=chat.id),
+            title_workflow_id(uuid4()),
+            Proposed,
+            summary=f"Title with {chat.model}",
+            owner_id=chat.owner_id,
+        )
+
+    async def check_provider(self, check: ProviderCheck) -> ProviderChecked:
+        """Have a provider checked, and wait for what comes of it. Cancelling the wait gives the work up.
+
+        Raises:
+            Unavailable: Temporal is away, or no worker has done it.
+        """
+        return await self._answer_of(
+            _CHECK_WORKFLOW,
+            check,
+            check_workflow_id(check.id),
+            ProviderChecked,
+            summary=f"Check of {check.model}",
+            owner_id=check.user_id,
+        )
+
+    async def _answer_of(
+        self,
+        workflow: str,
+        argument: BaseModel,
+        workflow_id: str,
+        result_type: type[R],
+        *,
+        summary: str,
+        owner_id: UUID,
+    ) -> R:
+        """Run a short workflow and wait for its result."""
         handle: Any = None
         try:
             handle = await self._client.start_workflow(
-                _TITLE_WORKFLOW,
-                TitleProposal(chat_id=chat.id),
-                id=title_workflow_id(uuid4()),
+                workflow,
+                argument,
+                id=workflow_id,
                 task_queue=self._task_queue,
-                execution_timeout=timedelta(seconds=_PROPOSAL_SECONDS),
-                static_summary=f"Title with {chat.model}",
-                priority=Priority(fairness_key=str(chat.owner_id)),
-                result_type=Proposed,
+                execution_timeout=timedelta(seconds=_ASIDE_SECONDS),
+                static_summary=summary,
+                priority=Priority(fairness_key=str(owner_id)),
+                result_type=result_type,
                 rpc_timeout=timedelta(seconds=_START_TIMEOUT_SECONDS),
             )
-            async with asyncio.timeout(_PROPOSAL_SECONDS):
+            async with asyncio.timeout(_ASIDE_SECONDS):
                 return await handle.result()
         except asyncio.CancelledError:
             await self._give_up(handle)
@@ -190,7 +229,7 @@ class TemporalGateway:
             if _is_cancelled():
                 await self._give_up(handle)
                 raise asyncio.CancelledError from error
-            raise Unavailable(f"no title was proposed: {type(error).__name__}") from error
+            raise Unavailable(f"{workflow} has given no answer: {type(error).__name__}") from error
 
     async def _give_up(self, handle: Any) -> None:
         if handle is not None:

@@ -6,14 +6,12 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import httpx2
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
-
-from cli.stack import Stack
 
 Event = dict[str, Any]
 
@@ -34,10 +32,20 @@ class Interrupted:
     kept_seconds: float
 
 
+class Server(Protocol):
+    """Where an API is, and whom it lets in."""
+
+    @property
+    def api_url(self) -> str: ...
+
+    @property
+    def token(self) -> str | None: ...
+
+
 class Chatter:
     """One chat and its reader."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Server) -> None:
         self._url = f"{stack.api_url}/api/v2"
         self._headers = {"Coder-Session-Token": stack.token or ""}
         self._http = httpx2.AsyncClient(headers=self._headers, timeout=60)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cli import keys_command, tokens_command, users_command
+from cli.administration import models, providers
 from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, server_of
 
 app = typer.Typer(
@@ -23,6 +24,8 @@ app = typer.Typer(
 
 app.add_typer(users_command.app, name="users")
 app.add_typer(tokens_command.app, name="tokens")
+app.add_typer(providers.app, name="providers")
+app.add_typer(models.app, name="models")
 app.add_typer(keys_command.app, name="keys")
 
 _ELSEWHERE = "DATABASE_URL=postgresql://... REDIS_URL=redis://... TEMPORAL_ADDRESS=host:7233"

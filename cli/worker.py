@@ -16,6 +16,7 @@ from activities.listening import Patience
 from activities.live import LiveView
 from activities.model_call import ModelCalls
 from activities.naming import Naming
+from activities.provider_check import ProviderChecks
 from activities.providers.directory import ProviderDirectory
 from activities.providers.pool import ClientPool
 from activities.providers.registry import FACTORIES
@@ -35,6 +36,7 @@ from runtime.database import open_engine
 from runtime.redis import open_blocking_redis, open_redis
 from runtime.settings import Settings
 from workflows.chat.workflow import ChatWorkflow
+from workflows.providers.workflow import ProviderCheckWorkflow
 from workflows.titles.workflow import TitleWorkflow
 
 _SILENCE_SECONDS = 30.0
@@ -93,7 +95,7 @@ async def running_worker(
         worker = Worker(
             client,
             task_queue=settings.task_queue,
-            workflows=[ChatWorkflow, TitleWorkflow],
+            workflows=[ChatWorkflow, TitleWorkflow, ProviderCheckWorkflow],
             activities=[
                 rows.commit_transition,
                 rows.commit_results,
@@ -103,6 +105,7 @@ async def running_worker(
                 names.name_chat,
                 names.label_turn,
                 names.propose_title,
+                ProviderChecks(directory, redis).check_provider,
                 ToolCalls(engine, live, stops, tools).run_tool,
             ],
             interceptors=[Reticence()],

@@ -11,3 +11,8 @@ def chat_workflow_id(chat_id: UUID) -> str:
 def title_workflow_id(proposal: UUID) -> str:
     """The Temporal workflow that proposes a title."""
     return f"title-{proposal}"
+
+
+def check_workflow_id(check: UUID) -> str:
+    """The Temporal workflow that checks a provider."""
+    return f"check-{check}"

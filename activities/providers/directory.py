@@ -18,11 +18,14 @@ from activities.providers.protocol import ModelCallError, ModelProvider
 from activities.providers.registry import Endpoint
 from models.chat_model import ChatModel
 from models.failures import Failure, FailureKind
+from models.model_options import CallConfig
 from models.providers import KeyChoice, dialect_of
 from models.store.configuration import ProviderRecord
 from runtime.configuration import Configuration
 from runtime.configuration.keys import KeyRing, UserKeys
 from runtime.secrets import SecretsError
+
+_UNKNOWN_CONTEXT = 100_000
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +64,31 @@ class ProviderDirectory:
             record.context_limit,
             preferences.thresholds.get(record.id, record.compression_threshold),
             record.config,
+        )
+
+    async def model_of_provider(
+        self, provider_id: UUID, model: str, model_config_id: UUID | None
+    ) -> ChatModel:
+        """A model of a provider, configured or not, for a call that belongs to no chat.
+
+        Raises:
+            ModelCallError: the provider is gone.
+        """
+        provider = (await self.configuration.providers()).get(provider_id)
+        if provider is None:
+            raise ModelCallError(provider_failure(FailureKind.PROVIDER_DISABLED, "provider"))
+        record = await self.configuration.model(model_config_id) if model_config_id else None
+        config = record.config if record and record.config else CallConfig()
+        limit = record.context_limit if record else _UNKNOWN_CONTEXT
+        return ChatModel(
+            model_config_id or provider_id,
+            provider.id,
+            provider.label,
+            provider.type,
+            model,
+            limit,
+            100,
+            config,
         )
 
     async def user_prompt(self, owner_id: UUID) -> str | None:

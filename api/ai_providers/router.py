@@ -3,20 +3,24 @@
 from typing import Annotated
 from uuid import UUID, uuid4
 
+import structlog
 from fastapi import APIRouter, Depends, Path
 from pydantic import SecretStr
+from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.ai_providers.schemas import CreateProvider, EditProvider, Provider
+from api.ai_providers.schemas import CheckProvider, CheckReport, CreateProvider, EditProvider, Provider
 from api.audit.trail import Trail, audited
 from api.auth.principals import CurrentCaller
-from api.errors import ApiError, invalid, not_found
+from api.errors import ApiError, invalid, not_found, unavailable
 from api.schemas import errors
 from api.services import Services, services_of
+from api.temporal_gateway import Unavailable
+from models.checks import ProviderCheck, detail_key
 from models.permissions import Permission, SiteRole
 from models.providers import KeyPolicy, ProviderType
-from models.store import providers
+from models.store import catalog, providers
 from models.store.accounts import Caller
 from models.store.configuration import ProviderRecord, StoredSecret, provider_secret
 from models.store.providers import NewProvider, ProviderExists, Reach
@@ -24,6 +28,8 @@ from runtime.configuration import ChangeKind
 from runtime.secrets import NoMasterKey
 
 router = APIRouter(prefix="/ai-providers", tags=["providers"])
+
+log = structlog.get_logger("providers")
 
 
 def reach_of(caller: Caller) -> Reach:
@@ -153,6 +159,42 @@ async def delete_provider(
     await services.configuration.changed(ChangeKind.PROVIDERS)
     await services.configuration.changed(ChangeKind.MODEL)  # all of its models
     return Response(status_code=204)
+
+
+@router.post("/{provider}/check", operation_id="checkProvider", responses=errors(400, 403, 404, 503))
+async def check_provider(
+    request: Request, body: CheckProvider, provider: CurrentProvider, caller: CurrentCaller
+) -> CheckReport:
+    """Make a small call to the provider, on a worker, and tell what it taught. It costs a few tokens."""
+    services = services_of(request)
+    configured = await catalog.find_model_of(services.engine, provider.id, body.model)
+    model = body.model or (configured.model if configured else None)
+    if model is None:
+        raise invalid(("model", "Is needed: the provider has no model yet."))
+    check = ProviderCheck(
+        id=uuid4(),
+        provider_id=provider.id,
+        user_id=caller.user_id,
+        model=model,
+        model_config_id=configured.id if configured else None,
+    )
+    try:
+        checked = await services.gateway.check_provider(check)
+    except Unavailable as error:
+        log.warning("a check has no answer", error=str(error))
+        raise unavailable("No worker has made the call in time.", "Repeat the request.") from error
+    user_keys = await services.configuration.user_keys(caller.user_id)
+    choice = services.keys.choice(provider, user_keys)
+    return CheckReport.of(check, checked, choice, await _detail(services, check.id))
+
+
+async def _detail(services: Services, check_id: UUID) -> str | None:
+    """What the provider itself said of a failure."""
+    try:
+        told = await services.redis.get(detail_key(check_id))
+    except (RedisError, OSError):
+        return None
+    return told.decode() if isinstance(told, bytes) else told
 
 
 def sealed(services: Services, key: SecretStr, belongs_to: str) -> StoredSecret:

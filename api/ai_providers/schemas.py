@@ -7,7 +7,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from models.providers import MAX_KEY_BYTES, ProviderSettings, ProviderType
+from models.checks import ProviderCheck, ProviderChecked
+from models.providers import MAX_KEY_BYTES, KeyChoice, ProviderSettings, ProviderType
 from models.store.configuration import ProviderRecord
 from runtime.configuration.keys import KeyRing
 
@@ -168,5 +169,22 @@ class CheckReport(BaseModel):
     first_part_seconds: float | None
     usage: dict[str, int]
     accepts_tools: bool | None = Field(description="None: not found out.")
-    key: Literal["user", "central", "none", "missing"]
+    key: KeyChoice = Field(description="Whose key was used.")
     error: CheckError | None = None
+
+    @classmethod
+    def of(cls, check: ProviderCheck, checked: ProviderChecked, key: KeyChoice, detail: str | None) -> Self:
+        error = None
+        if checked.failed is not None:
+            error = CheckError(kind=checked.failed, message=checked.message or "", detail=detail)
+        return cls(
+            ok=error is None,
+            model=check.model,
+            answered_by=checked.answered_by,
+            seconds=checked.seconds,
+            first_part_seconds=checked.first_part_seconds,
+            usage=checked.usage,
+            accepts_tools=checked.accepts_tools,
+            key=key,
+            error=error,
+        )

@@ -63,6 +63,20 @@ async def find_model(engine: AsyncEngine, organization_id: UUID, model_id: UUID)
         return await _find(conn, organization_id, model_id)
 
 
+async def find_model_of(engine: AsyncEngine, provider_id: UUID, model: str | None) -> ModelRecord | None:
+    """A configured model of a provider: the one of this name, or with None the oldest that is enabled."""
+    which = model_configs.c.enabled if model is None else model_configs.c.model == model
+    async with reading(engine) as conn:
+        result = await conn.execute(
+            select(model_configs)
+            .where(model_configs.c.ai_provider_id == provider_id, model_configs.c.deleted.is_(False), which)
+            .order_by(model_configs.c.created_at, model_configs.c.id)
+            .limit(1)
+        )
+        row = result.mappings().one_or_none()
+        return None if row is None else model_of(row)
+
+
 async def create_model(
     engine: AsyncEngine, organization_id: UUID, new: NewModel, by: UUID | None, change: Change | None = None
 ) -> ModelRecord:

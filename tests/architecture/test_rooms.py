@@ -89,7 +89,7 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def test_each_stub_of_the_contract_has_one_implementation_of_its_types():
-    from activities import compaction, contract, model_call, naming, tool_call, transitions
+    from activities import compaction, contract, model_call, naming, provider_check, tool_call, transitions
 
     stubs = {
         name: stub
@@ -101,6 +101,7 @@ def test_each_stub_of_the_contract_has_one_implementation_of_its_types():
         model_call.ModelCalls,
         compaction.Compactions,
         naming.Naming,
+        provider_check.ProviderChecks,
         tool_call.ToolCalls,
     )
     found = [

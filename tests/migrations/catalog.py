@@ -45,6 +45,12 @@ async def lines(database_url: str, query: str) -> list[str]:
     return await _lines(driver_url(database_url), query)
 
 
+async def execute(database_url: str, *statements: str) -> None:
+    """Run statements, each by itself."""
+    for statement in statements:
+        await _run(driver_url(database_url), statement)
+
+
 async def _lines(url: URL, query: str) -> list[str]:
     engine = create_async_engine(url, poolclass=NullPool)
     try:

@@ -6,9 +6,12 @@ import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -18,7 +21,7 @@ from cli.stack import Stack
 from models.migrate import upgrade
 from models.tables import metadata
 from runtime.database import driver_url
-from tests.migrations.catalog import definitions, empty_database, lines
+from tests.migrations.catalog import definitions, empty_database, execute, lines
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,6 +59,50 @@ async def test_a_second_upgrade_changes_nothing(database: str):
     upgrade(database)
     assert await definitions(database) == before
     assert await lines(database, "SELECT version_num FROM alembic_version") == version
+
+
+async def test_models_move_to_providers_and_back_with_all_they_say(database: str):
+    migrate_to(database, "0008")
+    organization, plain, thinking, demo = (str(uuid4()) for _ in range(4))
+    await execute(
+        database,
+        f"INSERT INTO organizations (id, name) VALUES ('{organization}', 'o')",
+        *(
+            "INSERT INTO model_configs (id, organization_id, provider, model, display_name, context_limit,"
+            " max_output_tokens, thinking_budget_tokens, is_default)"
+            f" VALUES ('{model}', '{organization}', '{provider}', 'm', 'M', 1, {output}, {thinks}, {default})"
+            for model, provider, output, thinks, default in (
+                (plain, "anthropic", 32000, "NULL", "true"),
+                (thinking, "own", 1000, 2000, "false"),
+                (demo, "demo", 32000, "NULL", "false"),
+            )
+        ),
+    )
+    migrate_to(database, "0007")
+    moved = await lines(
+        database,
+        "SELECT concat_ws(' ', p.name, p.type, coalesce(p.preset, '-'), m.call_config::text, m.is_default)"
+        " FROM model_configs m JOIN ai_providers p ON p.id = m.ai_provider_id ORDER BY p.name",
+    )
+    options = '"provider_options": {"anthropic": {"thinking": {"budget_tokens": 2000}}}'
+    assert moved == [
+        "anthropic anthropic anthropic {} t",
+        "demo anthropic demo {} f",
+        f'own anthropic - {{{options}, "max_output_tokens": 1000}} f',
+    ]
+    migrate_to(database, "0008", down=True)
+    columns = "provider, max_output_tokens, thinking_budget_tokens"
+    back = f"SELECT concat_ws(' ', {columns}) FROM model_configs ORDER BY 1"
+    assert await lines(database, back) == ["anthropic 32000", "demo 32000", "own 1000 2000"]
+    migrate_to(database, "head")
+
+
+def migrate_to(database_url: str, revision: str, *, down: bool = False) -> None:
+    """Bring a database to a revision that is not the newest."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "models/migrations"))
+    config.attributes["database_url"] = database_url
+    (command.downgrade if down else command.upgrade)(config, revision)
 
 
 async def test_processes_that_start_together_migrate_once(database: str, tmp_path: Path):

@@ -1,0 +1,1 @@
+"""Commands of administrators: providers, models, master keys."""

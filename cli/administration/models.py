@@ -1,0 +1,209 @@
+"""`perdure models`: what an organization offers for chats."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cli.errors import CommandError
+from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, server_of
+from cli.users_command import Organization
+
+app = typer.Typer(help="Models on offer: add, choose the default, remove.", no_args_is_help=True)
+
+_UNKNOWN_CONTEXT = 128_000
+_Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name, or PROVIDER:MODEL.")]
+
+
+@app.command(
+    "add",
+    epilog="Examples:  perdure models add anthropic:claude-sonnet-4-5 --default  |  "
+    "perdure models add local:llama3.3 --context-limit 131072",
+)
+def add(
+    reference: Annotated[
+        str, typer.Argument(metavar="PROVIDER:MODEL", help="A provider's name or type, and the model's name.")
+    ],
+    display_name: Annotated[str | None, typer.Option("--as", help="What people call it.")] = None,
+    context_limit: Annotated[
+        int | None, typer.Option(min=1, help="Tokens it takes. Default: what is known of it.")
+    ] = None,
+    default: Annotated[bool, typer.Option("--default", help="New chats use it.")] = False,
+    organization: Organization = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Offer a model. What is publicly known of it, its context and prices, is filled in."""
+    from cli.administration.lookup import find_provider
+    from cli.people import asked
+
+    front, found, model = reference.partition(":")
+    if not found or not model.strip():
+        raise CommandError("write the provider in front: perdure models add anthropic:claude-sonnet-4-5")
+
+    async def create(connection: Any) -> Any:
+        provider = await find_provider(connection, front)
+        body = {
+            "ai_provider_id": provider["id"],
+            "model": model,
+            "is_default": default,
+            **_known(provider["type"], model, display_name, context_limit),
+        }
+        return await connection.request("POST", await _path(connection, organization), json=body)
+
+    made = asked(server_of(url, token, data_dir), create)
+    priced = "with its prices" if "cost" in made.get("model_config", {}) else "without prices"
+    print(
+        f"Offered {made['model']}, {made['context_limit']:,} tokens, {priced}."
+        + (" New chats use it." if made["is_default"] else "")
+    )
+
+
+@app.command("list", epilog="Example:  perdure models list")
+def list_all(
+    organization: Organization = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """List the models on offer."""
+    from cli.people import asked, show, show_json
+
+    async def read(connection: Any) -> Any:
+        return await connection.request("GET", await _path(connection, organization))
+
+    found = asked(server_of(url, token, data_dir), read)
+    if as_json:
+        show_json(found)
+        return
+    providers = {one["id"]: one for one in found["providers"]}
+    show(
+        [{**one, "provider": providers[one["ai_provider_id"]]} for one in found["models"]],
+        {
+            "MODEL": lambda one: f"{one['provider']['type']}:{one['model']}",
+            "NAME": lambda one: one["display_name"],
+            "CONTEXT": lambda one: f"{one['context_limit']:,}",
+            "STATE": lambda one: _state(one, one["provider"]),
+        },
+    )
+
+
+@app.command("default", epilog="Example:  perdure models default claude-sonnet-4-5")
+def make_default(
+    model: _Model,
+    organization: Organization = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Let new chats use a model."""
+    from cli.people import asked
+
+    async def patch(connection: Any) -> Any:
+        path = await _path(connection, organization)
+        found = await _find(connection, path, model)
+        return await connection.request("PATCH", f"{path}/{found['id']}", json={"is_default": True})
+
+    print(f"New chats use {asked(server_of(url, token, data_dir), patch)['model']}.")
+
+
+@app.command("remove", epilog="Example:  perdure models remove local:llama3.3")
+def remove(
+    model: _Model,
+    organization: Organization = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Take a model off offer. Chats on it go on with the default."""
+    from cli.people import asked
+
+    async def delete(connection: Any) -> None:
+        path = await _path(connection, organization)
+        found = await _find(connection, path, model)
+        await connection.request("DELETE", f"{path}/{found['id']}")
+
+    asked(server_of(url, token, data_dir), delete)
+    print(f"Removed {model}.")
+
+
+@app.command("known", epilog="Example:  perdure models known anthropic")
+def known(
+    kind: Annotated[str, typer.Argument(metavar="TYPE", help="A type of provider.")],
+    as_json: JsonOption = False,
+) -> None:
+    """List what is publicly known of a vendor's models, from data that came with this version."""
+    from cli.people import show, show_json
+    from models.providers import ProviderType
+    from runtime.known_models import known_models
+
+    if kind not in list(ProviderType):
+        raise CommandError(f"{kind!r} is no type of provider. There are: {', '.join(ProviderType)}")
+    found = [
+        {
+            "model": one.model,
+            "display_name": one.display_name,
+            "context_limit": one.context_limit,
+            "cost": one.prices.stored(),
+        }
+        for one in known_models(ProviderType(kind))
+    ]
+    if as_json:
+        show_json(found)
+        return
+    show(
+        found,
+        {
+            "MODEL": lambda one: one["model"],
+            "CONTEXT": lambda one: f"{one['context_limit']:,}" if one["context_limit"] else "",
+            "$/M IN": lambda one: one["cost"].get("input_price_per_million_tokens", ""),
+            "$/M OUT": lambda one: one["cost"].get("output_price_per_million_tokens", ""),
+        },
+    )
+
+
+def _known(kind: str, model: str, display_name: str | None, context_limit: int | None) -> dict[str, Any]:
+    """What is to be filled in, asked for or known."""
+    from models.providers import ProviderType
+    from runtime.known_models import known_model
+
+    found = known_model(ProviderType(kind), model)
+    if found is None:
+        limit = context_limit or _UNKNOWN_CONTEXT
+        return {"display_name": display_name or model, "context_limit": limit}
+    cost = found.prices.stored()
+    return {
+        "display_name": display_name or found.display_name,
+        "context_limit": context_limit or found.context_limit or _UNKNOWN_CONTEXT,
+        "model_config": {"cost": cost} if cost else {},
+    }
+
+
+async def _path(connection: Any, organization: str | None) -> str:
+    from cli.people import organization_id
+
+    return f"/organizations/{await organization_id(connection, organization)}/chats/models"
+
+
+async def _find(connection: Any, path: str, wanted: str) -> dict[str, Any]:
+    found = await connection.request("GET", path)
+    types = {one["id"]: one["type"] for one in found["providers"]}
+    matching = [
+        one
+        for one in found["models"]
+        if wanted in (one["id"], one["model"], f"{types.get(one['ai_provider_id'])}:{one['model']}")
+    ]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise CommandError(f"there are several models {wanted}: write PROVIDER:MODEL, or the id")
+    raise CommandError(f"there is no model {wanted!r}. `perdure models list` lists them.")
+
+
+def _state(model: dict[str, Any], provider: dict[str, Any]) -> str:
+    if not model["enabled"]:
+        return "off"
+    if not provider["available"]:
+        return str(provider["unavailable_reason"]).replace("_", " ")
+    return "default" if model["is_default"] else ""

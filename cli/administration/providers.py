@@ -1,0 +1,216 @@
+"""`perdure providers`: endpoints that offer models."""
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from cli.errors import CommandError
+from cli.options import (
+    DataDirOption,
+    JsonOption,
+    TokenOption,
+    UrlOption,
+    server_of,
+)
+
+app = typer.Typer(help="Providers of models: add, check, switch off and on, remove.", no_args_is_help=True)
+
+_Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The provider's name, or its type if that is clear.")
+]
+
+
+@app.command(
+    "add",
+    epilog="Examples:  perdure providers add anthropic  |  "
+    "perdure providers add openai-compat --name local --base-url http://127.0.0.1:11434/v1 --no-key  |  "
+    "perdure providers add bedrock --region eu-central-1 --no-key",
+)
+def add(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="TYPE",
+            help="anthropic, azure, bedrock, google, openai, openai-compat, openrouter, vercel or vertex.",
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="Default: the type.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Where it is. Default: the vendor's own.")] = None,
+    key_env: Annotated[
+        str | None, typer.Option(metavar="VARIABLE", help="Take the key from this environment variable.")
+    ] = None,
+    no_key: Annotated[bool, typer.Option("--no-key", help="It needs none, or finds it by itself.")] = False,
+    region: Annotated[str | None, typer.Option(help="Of bedrock and vertex.")] = None,
+    project: Annotated[str | None, typer.Option(help="Of vertex.")] = None,
+    api_version: Annotated[str | None, typer.Option(help="Of azure.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Of bedrock: the machine's own credentials.")] = None,
+    user_keys: Annotated[bool, typer.Option("--user-keys", help="Users may bring their own keys.")] = False,
+    own: Annotated[
+        str | None,
+        typer.Option("--organization", metavar="ID", help="Of this organization only. Default: everybody's."),
+    ] = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Add a provider. The key is asked for, or read from standard input, and never shown again."""
+    from cli.people import asked
+
+    settings = {"region": region, "project": project, "api_version": api_version, "profile": profile}
+    body: dict[str, Any] = {
+        "type": kind,
+        "name": name or kind,
+        "base_url": base_url,
+        "organization_id": own,
+        "settings": {setting: value for setting, value in settings.items() if value is not None},
+        "allow_user_api_key": user_keys,
+        # who may bring a key need not: the deployment's own still serves the others
+        "allow_central_api_key_fallback": user_keys,
+    }
+    if not no_key:
+        body["api_key"] = _read_key(key_env)
+    server = server_of(url, token, data_dir)
+    made = asked(server, lambda c: c.request("POST", "/ai-providers", json=body))
+    print(f"Added {made['name']}. Offer a model of it:  perdure models add {made['name']}:MODEL")
+
+
+@app.command("list", epilog="Example:  perdure providers list")
+def list_all(
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """List the providers, with what they lack."""
+    from cli.people import asked, show, show_json
+
+    found = asked(server_of(url, token, data_dir), lambda c: c.request("GET", "/ai-providers"))
+    if as_json:
+        show_json(found)
+        return
+    show(
+        found,
+        {
+            "NAME": lambda one: one["name"],
+            "TYPE": lambda one: one["type"],
+            "STATE": lambda one: "on" if one["enabled"] else "off",
+            "KEY": lambda one: one["api_key_source"] or "no key",
+            "ADDRESS": lambda one: one["base_url"] or "",
+        },
+    )
+
+
+@app.command("check", epilog="Example:  perdure providers check anthropic --model claude-sonnet-4-5")
+def check(
+    name: _Name,
+    model: Annotated[str | None, typer.Option(help="Default: the first model of it on offer.")] = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Make a small call to a provider, on a worker, and tell what it taught. It costs a few tokens."""
+    from cli.administration.lookup import find_provider
+    from cli.people import asked, show_json
+
+    async def ask(connection: Any) -> Any:
+        provider = await find_provider(connection, name)
+        path = f"/ai-providers/{provider['id']}/check"
+        return await connection.request("POST", path, json={"model": model})
+
+    report = asked(server_of(url, token, data_dir), ask)
+    if as_json:
+        show_json(report)
+    else:
+        print("\n".join(_told(name, report)))
+    sys.exit(0 if report["ok"] else 1)
+
+
+@app.command("enable", epilog="Example:  perdure providers enable anthropic")
+def enable(
+    name: _Name, url: UrlOption = None, token: TokenOption = None, data_dir: DataDirOption = None
+) -> None:
+    """Let models of a provider be called again."""
+    _change(name, {"enabled": True}, "can be used", url, token, data_dir)
+
+
+@app.command("disable", epilog="Example:  perdure providers disable anthropic")
+def disable(
+    name: _Name, url: UrlOption = None, token: TokenOption = None, data_dir: DataDirOption = None
+) -> None:
+    """Let nothing of a provider be called. Calls in flight end as they began."""
+    _change(name, {"enabled": False}, "is switched off", url, token, data_dir)
+
+
+@app.command("set-key", epilog="Example:  perdure providers set-key anthropic --key-env NEW_KEY")
+def set_key(
+    name: _Name,
+    key_env: Annotated[
+        str | None, typer.Option(metavar="VARIABLE", help="Take the key from this environment variable.")
+    ] = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Replace the key of a provider."""
+    _change(name, {"api_key": _read_key(key_env)}, "has its new key", url, token, data_dir)
+
+
+@app.command("remove", epilog="Example:  perdure providers remove local")
+def remove(
+    name: _Name, url: UrlOption = None, token: TokenOption = None, data_dir: DataDirOption = None
+) -> None:
+    """Remove a provider, its keys and its models. Chats on them go on with the default model."""
+    from cli.administration.lookup import find_provider
+    from cli.people import asked
+
+    async def delete(connection: Any) -> None:
+        provider = await find_provider(connection, name)
+        await connection.request("DELETE", f"/ai-providers/{provider['id']}")
+
+    asked(server_of(url, token, data_dir), delete)
+    print(f"Removed {name}.")
+
+
+def _change(name: str, body: dict[str, Any], done: str, url: Any, token: Any, data_dir: Any) -> None:
+    from cli.administration.lookup import find_provider
+    from cli.people import asked
+
+    async def patch(connection: Any) -> Any:
+        provider = await find_provider(connection, name)
+        return await connection.request("PATCH", f"/ai-providers/{provider['id']}", json=body)
+
+    changed = asked(server_of(url, token, data_dir), patch)
+    print(f"{changed['name']} {done}.")
+
+
+def _read_key(variable: str | None) -> str:
+    """A key, by a way that leaves no trace in the shell's history or the list of processes."""
+    if variable is not None:
+        key = os.environ.get(variable, "")
+    elif sys.stdin.isatty():
+        key = typer.prompt("Key", hide_input=True)
+    else:
+        key = sys.stdin.readline()
+    if not key.strip():
+        raise CommandError(f"there is no key in {variable}" if variable else "there was no key to read")
+    return key.strip()
+
+
+def _told(name: str, report: dict[str, Any]) -> list[str]:
+    if not report["ok"]:
+        error = report["error"]
+        lines = [f"{name} does not work: {error['message']} ({error['kind']})"]
+        return lines + ([f"It says: {error['detail']}"] if error.get("detail") else [])
+    usage = report["usage"]
+    first = report["first_part_seconds"]
+    lines = [
+        f"{name} works: {report['answered_by'] or report['model']} answered",
+        f"  seconds   {report['seconds']:.2f}" + (f", first part after {first:.2f}" if first else ""),
+        f"  tokens    {usage.get('input_tokens', 0)} in, {usage.get('output_tokens', 0)} out",
+        f"  tools     {'accepted' if report['accepts_tools'] else 'refused: chats on it have no tools'}",
+        f"  key       {report['key']}",
+    ]
+    return lines

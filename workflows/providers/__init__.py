@@ -1,0 +1,1 @@
+"""Checks of providers: short workflows that touch no chat."""
