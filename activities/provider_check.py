@@ -69,7 +69,7 @@ class ProviderChecks:
 
     async def _ask(self, check: ProviderCheck, model: ChatModel) -> ProviderChecked:
         question = TranscriptMessage(1, "user", [{"type": "text", "text": _QUESTION}], None)
-        facts = replace(facts_of(model), max_output_tokens=_OUTPUT_TOKENS)
+        facts = replace(facts_of(model, None), max_output_tokens=_OUTPUT_TOKENS)
         request = assemble([question], facts, [_TOOL], request_headers(check.user_id, check.id))
         try:
             return (await self._call(check, model, request)).model_copy(update={"accepts_tools": True})
