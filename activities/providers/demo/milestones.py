@@ -58,6 +58,12 @@ class Holds:
             self._drop_old()
         return hold
 
+    def clear(self) -> None:
+        """Forget them all; whoever stands at one goes on."""
+        for hold in self._holds.values():
+            hold.release()
+        self._holds.clear()
+
     def _drop_old(self) -> None:
         if len(self._holds) > MAX_HOLDS:
             idle = [name for name, hold in self._holds.items() if not hold.waiting]

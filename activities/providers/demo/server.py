@@ -118,9 +118,10 @@ class DemoModel:
         await self._stage.recorder.settled()
 
     def clear(self) -> None:
-        """Forget the recorded requests and the ordered faults."""
+        """Forget the recorded requests, the ordered faults and the holds."""
         self._stage.recorder.clear()
         self._stage.ordered_faults.clear()
+        self._stage.holds.clear()
 
     def order_fault(self, *faults: Fault | dict[str, Any]) -> None:
         """Order faults for the next requests, one each, whatever they ask.
