@@ -61,9 +61,9 @@ async def test_the_lifetime_may_be_given_in_nanoseconds(door: Door):
     ],
 )
 async def test_a_token_that_breaks_a_rule_is_not_made(door: Door, body: dict[str, object]):
-    before = (await door.owner.http.get(TOKENS)).json()
+    before = [token["id"] for token in (await door.owner.http.get(TOKENS)).json()]
     assert (await door.owner.http.post(TOKENS, json=body)).status_code == 400
-    assert (await door.owner.http.get(TOKENS)).json() == before
+    assert [token["id"] for token in (await door.owner.http.get(TOKENS)).json()] == before
 
 
 @pytest.mark.parametrize(
