@@ -79,6 +79,7 @@ class Chat(SQLModel, table=True):
             "updated_at",
             postgresql_where=text("status IN ('running', 'interrupting', 'requires_action')"),
         ),
+        Index("chats_archived", "updated_at", postgresql_where=text("archived")),
         UniqueConstraint("owner_id", "idempotency_key", name="chats_idempotency_key"),
     )
 
@@ -241,6 +242,7 @@ class Draft(SQLModel, table=True):
         CheckConstraint("state IN ('pending', 'delivered', 'withdrawn')", name="drafts_state"),
         UniqueConstraint("chat_id", "created_by", "idempotency_key", name="drafts_idempotency_key"),
         Index("drafts_pending", "created_at", postgresql_where=text("state = 'pending'")),
+        Index("drafts_by_age", "created_at", postgresql_using="brin"),
     )
 
     id: UUID = Field(sa_column=uuid_key())
