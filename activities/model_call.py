@@ -19,6 +19,7 @@ from activities import metrics
 from activities.announcing import hints_of_step
 from activities.answer import AnswerBuilder, shown_as
 from activities.attachments import Attachments
+from activities.committing import patiently
 from activities.context_limit import context_limit
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
@@ -52,9 +53,6 @@ from models.store.transcripts import read_transcript
 from models.turns import ModelCall, StepEnd, StepOutcome
 
 log = structlog.get_logger(__name__)
-
-_COMMIT_PATIENCE_SECONDS = 60.0
-_COMMIT_PAUSE_SECONDS = 0.25
 
 _UNFORESEEN = Failure(
     kind=FailureKind.GENERIC, message="The chat request failed unexpectedly. Send the message again."
@@ -188,20 +186,11 @@ class ModelCalls:
         return outcome
 
     async def _commit(self, call: ModelCall, ending: _Ending) -> StepOutcome:
-        """Commit an answer, also over a database that is away for a moment: it was paid for, and people have
-        read it. Repeating it is harmless."""
-        assert isinstance(ending.result, Answer)
-        patience = time.monotonic() + _COMMIT_PATIENCE_SECONDS
-        while True:
-            try:
-                return await steps.commit_step(
-                    self.engine, call, ending.result, interrupted=ending.interrupted
-                )
-            except Exception as err:
-                if not passes(err) or time.monotonic() > patience:
-                    raise
-                log.warning("a finished step waits for the database", error=type(err).__name__)
-                await asyncio.sleep(_COMMIT_PAUSE_SECONDS)
+        answer = ending.result
+        assert isinstance(answer, Answer)
+        return await patiently(
+            lambda: steps.commit_step(self.engine, call, answer, interrupted=ending.interrupted)
+        )
 
     async def _stream(self, attempt: _Attempt, builder: AnswerBuilder, writer: EpisodeWriter) -> Finish:
         """Read the model's answer into the builder and onto the stream.
