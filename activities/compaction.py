@@ -43,7 +43,13 @@ from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.registry import ToolRegistry
 from models.chat_model import ChatModel
 from models.chat_state import ChatState, ChatStatus, turn_is_over
-from models.compaction import CompactionReason, context_tokens, estimated_tokens, usage_percent
+from models.compaction import (
+    SUMMARY_TOOL,
+    CompactionReason,
+    context_tokens,
+    estimated_tokens,
+    usage_percent,
+)
 from models.failures import Failure, FailureKind, retry_delay_seconds
 from models.parts import ToolCallPart, ToolResultPart, dump_part
 from models.store import compactions
@@ -54,9 +60,6 @@ from models.store.transcripts import TranscriptMessage, read_transcript, unanswe
 from models.turns import Compaction, StepEnd
 
 log = structlog.get_logger(__name__)
-
-SUMMARY_TOOL = "chat_summarized"
-"""Name of the call by which clients are shown a compaction."""
 
 ATTEMPTS = 3
 """Calls that may fail for a transient reason before the chat goes on without a summary."""
@@ -222,9 +225,7 @@ class _Run:
         failure = self._still_too_long(summary)
         try:
             return await patiently(
-                lambda: compactions.commit_compaction(
-                    means.engine, compaction, begun, rows, summary, failure
-                )
+                lambda: compactions.commit_compaction(means.engine, compaction, begun, rows, summary, failure)
             )
         except Exception:
             self._count("error")

@@ -7,7 +7,7 @@ the step is run again.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -38,6 +38,7 @@ from activities.providers.protocol import (
     ModelProvider,
     ModelRequest,
 )
+from activities.remains import read_remains
 from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.offer import Offer
@@ -177,6 +178,8 @@ class ModelCalls:
         if isinstance(ending.result, Failure):
             outcome = await self._fail(attempt, ending.result)
         else:
+            if ending.interrupted and not ending.result.parts:
+                ending = replace(ending, result=await self._seen_before(attempt) or ending.result)
             outcome, _ = await asyncio.gather(self._commit(call, ending), ending.writer.close())
             if outcome.end is StepEnd.COMMITTED:
                 metrics.STEPS.labels(model.provider, model.model).inc()
@@ -184,6 +187,13 @@ class ModelCalls:
             metrics.turn_over(model.provider, model.model, attempt.begun.turn_started_at, outcome.end)
         self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
         return outcome
+
+    async def _seen_before(self, attempt: _Attempt) -> Answer | None:
+        """What readers saw of an earlier attempt whose worker has died, for one that was stopped before it
+        had said anything."""
+        call, begun = attempt.call, attempt.begun
+        kept = await read_remains(self.live, call.chat_id, begun.episode, _now())
+        return Answer(kept.parts, kept.calls, attempt.model.config_id) if kept else None
 
     async def _commit(self, call: ModelCall, ending: _Ending) -> StepOutcome:
         answer = ending.result
