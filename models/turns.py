@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from models.chat_state import ChatState, ChatStatus, StateName, ToolCallRef
 from models.failures import FailureKind
+from models.ids import keyed_request_id
 
 
 class _Small(BaseModel):
@@ -126,6 +127,12 @@ class Commit(_Small):
     chat_id: UUID
     command_id: str
     write: Write
+
+    @property
+    def draft(self) -> UUID | None:
+        """The row that keeps the receipt, beside that of the chat: the draft with the content, or an empty
+        one of a command that came with an idempotency key."""
+        return self.write.draft or keyed_request_id(self.command_id)
 
 
 class Verdict(StrEnum):
