@@ -110,6 +110,12 @@ class Write(_Small):
         return self.status is ChatStatus.WAITING or self.promote_head
 
     @property
+    def finishes_interruption(self) -> bool:
+        """Nothing of the interrupted turn is running any more: the chat rests, or goes on with the next."""
+        interrupted = self.expect in (StateName.I0, StateName.I1)
+        return interrupted and self.close_calls is CallsClosedBy.INTERRUPT
+
+    @property
     def answers(self) -> Placement | None:
         """What kind of answers to open calls the draft holds, if it holds any."""
         return self.place if self.place in (Placement.RESULTS, Placement.APPROVALS) else None
