@@ -108,7 +108,8 @@ class Bill:
     Attributes:
         usage: tokens in stored form, where they are known.
         cost_micros: None if the call is unpriced.
-        state: `settled`, or `assumed` with its worst case as the cost. None: it has certainly cost nothing.
+        state: `settled`, or `assumed` with its worst case as the cost. None: it has cost nothing.
+        held: something may have been set aside for it.
     """
 
     payer: Payer
@@ -116,6 +117,7 @@ class Bill:
     usage: Mapping[str, int] | None
     cost_micros: int | None
     state: SpendingState | None = SpendingState.SETTLED
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
