@@ -26,7 +26,7 @@ from models.tables.catalog import (
 from models.tables.chats import Chat, Draft, Message, QueuedMessage, StagedEdit, Step, ToolResult
 from models.tables.files import Blob, File, SigningKey
 from models.tables.inbox import InboxNotification
-from models.tables.sharing import ChatGroupReader, ChatUserReader
+from models.tables.sharing import ChatGroupReader, ChatUserReader, ModelGroupReader, ModelUserReader
 
 metadata = SQLModel.metadata
 
@@ -50,7 +50,9 @@ __all__ = [
     "Membership",
     "Message",
     "ModelConfig",
+    "ModelGroupReader",
     "ModelOverride",
+    "ModelUserReader",
     "Organization",
     "QueuedMessage",
     "SigningKey",
