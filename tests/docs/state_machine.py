@@ -41,7 +41,7 @@ CAUSE = {
     Transition.CLEAR_CONTEXT: "the user lets the model forget the conversation so far",
     Transition.COMMIT_STEP: "an answer of the model, or the results of its tool calls, enter history",
     Transition.ENTER_REQUIRES_ACTION: "all open calls wait for their client's result or a person's approval",
-    Transition.COMPLETE_REQUIRES_ACTION: "results or approvals have come; for what is left, the chat waits on",
+    Transition.COMPLETE_REQUIRES_ACTION: "results or approvals have come; the chat waits for the others",
     Transition.CANCEL_REQUIRES_ACTION: "nobody has answered until the deadline",
     Transition.FINISH_TURN: "the last step asked for nothing more; the oldest waiting message is next",
     Transition.FINISH_INTERRUPTION: "nothing of the stopped turn runs any more; the same",
