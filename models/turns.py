@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from models.chat_state import ChatState, ChatStatus, StateName, ToolCallRef
 from models.failures import FailureKind
+from models.ids import keyed_request_id
 
 
 class _Small(BaseModel):
@@ -110,6 +111,12 @@ class Write(_Small):
         return self.status is ChatStatus.WAITING or self.promote_head
 
     @property
+    def finishes_interruption(self) -> bool:
+        """Nothing of the interrupted turn is running any more: the chat rests, or goes on with the next."""
+        interrupted = self.expect in (StateName.I0, StateName.I1)
+        return interrupted and self.close_calls is CallsClosedBy.INTERRUPT
+
+    @property
     def answers(self) -> Placement | None:
         """What kind of answers to open calls the draft holds, if it holds any."""
         return self.place if self.place in (Placement.RESULTS, Placement.APPROVALS) else None
@@ -121,6 +128,12 @@ class Commit(_Small):
     chat_id: UUID
     command_id: str
     write: Write
+
+    @property
+    def draft(self) -> UUID | None:
+        """The row that keeps the receipt, beside that of the chat: the draft with the content, or an empty
+        one of a command that came with an idempotency key."""
+        return self.write.draft or keyed_request_id(self.command_id)
 
 
 class Verdict(StrEnum):

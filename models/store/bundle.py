@@ -316,10 +316,12 @@ class Bundle:
         }
 
     def _drop_label(self) -> None:
-        """A turn that fails or is interrupted has no label (spec agents-and-extras.md 4)."""
+        """A turn that fails or is interrupted has no label (spec agents-and-extras.md 4). The one before a
+        compaction that a person asked for has ended by itself, and keeps it whatever becomes of that."""
         before, after = self.row["status"], self.changes.get("status", self.row["status"])
-        interrupted = before == ChatStatus.INTERRUPTING and after != before
-        if interrupted or (after == ChatStatus.ERROR and after != before):
+        interrupted = before == ChatStatus.INTERRUPTING and after != before and not self.row["turn_ended"]
+        failed = after == ChatStatus.ERROR and after != before
+        if interrupted or (failed and self.row["compaction_requested_at"] is None):
             self.changes["last_turn_summary"] = None
 
     async def close(self) -> ChatState:
