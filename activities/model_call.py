@@ -9,6 +9,7 @@ import asyncio
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -186,21 +187,21 @@ class ModelCalls:
         if isinstance(ending.result, Failure):
             outcome = await self._fail(attempt, ending.result)
         else:
-            if ending.interrupted and not ending.result.parts:
-                ending = replace(ending, result=await self._seen_before(attempt) or ending.result)
-            answer = replace(ending.result, bill=attempt.purse.bill())
-            outcome, _ = await asyncio.gather(
-                patiently(
-                    lambda: steps.commit_step(self.engine, call, answer, interrupted=ending.interrupted)
-                ),
-                ending.writer.close(),
-            )
+            answer = await self._kept(attempt, ending, ending.result)
+            commit = partial(steps.commit_step, self.engine, call, answer, interrupted=ending.interrupted)
+            outcome, _ = await asyncio.gather(patiently(commit), ending.writer.close())
             if outcome.end is StepEnd.COMMITTED:
                 metrics.STEPS.labels(model.provider, model.model).inc()
         if outcome.end is not StepEnd.SUPERSEDED and turn_is_over(outcome.state):
             metrics.turn_over(model.provider, model.model, attempt.begun.turn_started_at, outcome.end)
         self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
         return outcome
+
+    async def _kept(self, attempt: _Attempt, ending: _Ending, answer: Answer) -> Answer:
+        """The answer as it is to be committed, and paid for."""
+        if ending.interrupted and not answer.parts:
+            answer = await self._seen_before(attempt) or answer
+        return replace(answer, bill=attempt.purse.bill())
 
     async def _seen_before(self, attempt: _Attempt) -> Answer | None:
         """What readers saw of an earlier attempt whose worker has died, for one that was stopped before it

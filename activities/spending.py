@@ -1,7 +1,7 @@
 """Paying for calls of models: reserved before, entered into the books after, whatever became of them.
 
-A `Purse` belongs to one call. It hands the call a provider that reserves before anything is sent and notes how
-the answer ends; then it says what is to be entered.
+A `Purse` belongs to one call. It hands the call a provider that reserves before anything is sent and notes
+how the answer ends; then it says what is to be entered.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator

@@ -365,7 +365,7 @@ class Bundle:
 
     async def _write(self, statement: Update) -> None:
         """Carry out the statement on the chat's row, with the new rows of history and of the books."""
-        visible: ColumnElement[list[int] | None] = null()
+        visible: ColumnElement[Any] = null()
         entry = None
         if self._messages:
             # a single dict keeps the statement in SQLAlchemy's cache; a list of them would not

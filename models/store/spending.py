@@ -217,9 +217,8 @@ class Entry:
         written = _entry(bill)
         # seen by this very statement: a budget that is made later adds up the row itself
         limited = budgeted(*bill.payer.targets).label("booked_on_budget")
-        return cls(
-            bill, written, (select(written.c.created_at).scalar_subquery().label("booked_at"), limited)
-        )
+        at = select(written.c.created_at).scalar_subquery().label("booked_at")
+        return cls(bill, written, (at, limited))
 
     async def count(self, conn: AsyncConnection, booked_at: datetime | None, limited: bool) -> None:
         """Count the row in the budgets that there are, in the same transaction."""
@@ -271,6 +270,12 @@ async def pay(conn: AsyncConnection, bill: Bill) -> None:
         spent=(bill.cost_micros or 0) - (0 if was_reserved else known.reserved_micros),
         reserved=-known.reserved_micros if was_reserved else 0,
     )
+
+
+async def is_settled(conn: AsyncConnection, bill: Bill) -> bool:
+    """Whether a bill was entered before, with all that is to be known."""
+    which = (spendings.c.id == bill.call.id) & (spendings.c.state == SpendingState.SETTLED)
+    return await conn.scalar(select(spendings.c.id).where(which)) is not None
 
 
 async def settle(engine: AsyncEngine, bill: Bill) -> None:

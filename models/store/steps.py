@@ -42,8 +42,8 @@ class Begun:
     which reasoning effort the chat names, and what the chat says about its tools.
 
     `turn_started_at`: when the user's message entered history. `after_failure`: the attempt before this one
-    ended with a failure of the provider, and was not lost. `payer`: whose pots the call falls into, `budgeted`:
-    whether there is a budget for any of them.
+    ended with a failure of the provider, and was not lost. `payer`: whose pots the call falls into;
+    `budgeted`: whether there is a budget for any of them.
     """
 
     episode: Episode
@@ -64,9 +64,9 @@ class Answer:
     """What a model call produced, in stored form.
 
     `calls` are the calls the model asks us to run, `not_run` those that were cut off before they were
-    whole, or that it did not wait for; `usage` counts tokens, and `bill` is what they cost. `compaction_due`: the context is so full
-    that the conversation is to be summarized before it goes on. `goes_on`: the model has paused, and goes on
-    with this answer in the next step of the turn.
+    whole, or that it did not wait for; `usage` counts tokens, and `bill` is what they cost.
+    `compaction_due`: the context is so full that the conversation is to be summarized before it goes on.
+    `goes_on`: the model has paused, and goes on with this answer in the next step of the turn.
     """
 
     parts: list[dict[str, Any]]
