@@ -39,6 +39,18 @@ class Settings(BaseSettings):
     sweep_age_seconds: float = Field(
         default=30.0, description="Drafts and running chats untouched for this long are swept."
     )
+    retention_interval_seconds: float = Field(
+        default=3600.0, gt=0, description="How often what is old is looked for."
+    )
+    receipt_days: float = Field(
+        default=30.0,
+        gt=0,
+        description="How long an Idempotency-Key is known. Archived chats keep the ledgers of their tool "
+        "calls as long.",
+    )
+    read_notification_days: float = Field(
+        default=90.0, gt=0, description="Notifications that were read are deleted after this long."
+    )
     poll_interval_seconds: float = Field(
         default=10.0, description="Streams look at the rows this often, in case a wake-up was lost."
     )
