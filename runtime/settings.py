@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     poll_interval_seconds: float = Field(
         default=10.0, description="Streams look at the rows this often, in case a wake-up was lost."
     )
+    stream_life_seconds: float = Field(
+        default=3600.0,
+        gt=0,
+        description="Streams that are open this long are ended, up to a tenth earlier; their readers resume.",
+    )
     public_url: str | None = Field(
         default=None, description="Address that browsers reach the API at, if not the one of their requests."
     )
