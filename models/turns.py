@@ -68,7 +68,8 @@ class Write(_Small):
         clear_context: let the next prompt begin behind this write.
         keep_compaction: a compaction that is due stays due; any other write forgets it.
         stop_turn: tell the worker that streams the turn `expect_turn` to stop, once this is committed.
-        action_seconds: how long somebody outside may take to act, from now.
+        action_seconds: how long somebody outside may take to act, from now. With answers: where the chat
+            goes on waiting after them, for what they leave undecided; it stays in `requires_action` then.
         reconcile: the chat was in no state of the matrix; say so in `last_error`.
         family: do the same with all chats below this one.
     """
@@ -108,6 +109,12 @@ class Write(_Small):
         if self.expect not in (StateName.R0, StateName.R1):
             return False
         return self.status is ChatStatus.WAITING or self.promote_head
+
+    @property
+    def finishes_interruption(self) -> bool:
+        """Nothing of the interrupted turn is running any more: the chat rests, or goes on with the next."""
+        interrupted = self.expect in (StateName.I0, StateName.I1)
+        return interrupted and self.close_calls is CallsClosedBy.INTERRUPT
 
     @property
     def answers(self) -> Placement | None:
