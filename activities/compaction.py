@@ -41,6 +41,7 @@ from activities.providers.protocol import (
 from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.registry import ToolRegistry
+from activities.turn_ends import count_turn
 from models.chat_model import ChatModel
 from models.chat_state import ChatState, ChatStatus, turn_is_over
 from models.compaction import (
@@ -147,6 +148,8 @@ class Compactions:
         """There is nothing to ask for a summary, or none came of it that could be kept."""
         state = await compactions.give_up(self.engine, compaction, begun, failure)
         self.live.wake(compaction.chat_id, state.snapshot_version, hints_of_compaction(compaction, state))
+        if not compaction.manual and turn_is_over(state):
+            await count_turn(self.engine, compaction.chat_id, state)
         return state
 
 
