@@ -68,7 +68,8 @@ class Write(_Small):
         clear_context: let the next prompt begin behind this write.
         keep_compaction: a compaction that is due stays due; any other write forgets it.
         stop_turn: tell the worker that streams the turn `expect_turn` to stop, once this is committed.
-        action_seconds: how long somebody outside may take to act, from now.
+        action_seconds: how long somebody outside may take to act, from now. With answers: where the chat
+            goes on waiting after them, for what they leave undecided; it stays in `requires_action` then.
         reconcile: the chat was in no state of the matrix; say so in `last_error`.
         family: do the same with all chats below this one.
     """

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from models.chat_state import ChatState, ChatStatus
 from models.failures import Failure, FailureKind
 from models.store import families, queueing
-from models.store.actions import answers_fit, place_answers
+from models.store.actions import answers_fit, place_answers, still_waits
 from models.store.boundaries import cleared_rows, has_answer, has_content
 from models.store.bundle import Bundle, DraftLostError, UserMessage
 from models.store.cutting import cut, find_target
@@ -149,7 +149,7 @@ async def _apply(bundle: Bundle, commit: Commit, models: _Models) -> Receipt:
         queued_id = await queueing.enqueue(bundle, _message(bundle, models), steers=write.steers)
     elif write.answers is not None:
         row = bundle.row
-        place_answers(bundle, write.answers, row["draft_content"], row["draft_created_by"])
+        await place_answers(bundle, write.answers, row["draft_content"], row["draft_created_by"])
     await _make_way(bundle, write)
     await _enter_history(bundle, write, models)
     _apply_to_context(bundle, write)
@@ -193,11 +193,13 @@ async def _enter_history(bundle: Bundle, write: Write, models: _Models) -> None:
 
 
 async def _apply_to_status(bundle: Bundle, write: Write) -> None:
-    bundle.set(status=write.status, archived=write.archived)
-    if write.action_seconds is not None:
+    waits = write.answers is not None and still_waits(bundle.state().open_calls)
+    status = ChatStatus.REQUIRES_ACTION if waits else write.status
+    bundle.set(status=status, archived=write.archived)
+    if write.action_seconds is not None and status is ChatStatus.REQUIRES_ACTION:
         now: datetime = (await bundle.conn.execute(select(func.now()))).scalar_one()
         bundle.set(requires_action_deadline_at=now + timedelta(seconds=write.action_seconds))
-    elif write.status is not ChatStatus.REQUIRES_ACTION and bundle.row["requires_action_deadline_at"]:
+    elif status is not ChatStatus.REQUIRES_ACTION and bundle.row["requires_action_deadline_at"]:
         bundle.set(requires_action_deadline_at=None)
     if write.clear_error:
         bundle.set(last_error=None)
