@@ -39,10 +39,12 @@ from activities.providers.protocol import (
     ModelProvider,
     ModelRequest,
 )
+from activities.purposes import Asked, Purpose, named_model
 from activities.shielding import to_the_end
 from activities.spending import Purse, paid_call
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.registry import ToolRegistry
+from activities.turn_ends import count_turn
 from models.chat_model import ChatModel
 from models.chat_state import ChatState, ChatStatus, turn_is_over
 from models.compaction import (
@@ -54,7 +56,7 @@ from models.compaction import (
 )
 from models.failures import Failure, FailureKind, retry_delay_seconds
 from models.parts import ToolCallPart, ToolResultPart, dump_part
-from models.spending import Purpose
+from models.spending import SpentOn
 from models.store import compactions
 from models.store.boundaries import boundary_rows, replayed_rows
 from models.store.bundle import NewMessage, read_state
@@ -151,6 +153,8 @@ class Compactions:
         """There is nothing to ask for a summary, or none came of it that could be kept."""
         state = await compactions.give_up(self.engine, compaction, begun, failure)
         self.live.wake(compaction.chat_id, state.snapshot_version, hints_of_compaction(compaction, state))
+        if not compaction.manual and turn_is_over(state):
+            await count_turn(self.engine, compaction.chat_id, state)
         return state
 
 
@@ -170,6 +174,7 @@ class _Run:
         self._compaction = compaction
         self._begun = begun
         self._model = model
+        self._asked = Asked(model, begun.reasoning_effort)
         self._call_id = f"{SUMMARY_TOOL}_{uuid4()}"
         self._conversation = _Conversation((), ())
         self._call: dict[str, Any] = {}
@@ -236,9 +241,14 @@ class _Run:
             raise
 
     async def _ask(self) -> str:
-        """One call, or several shorter ones where the provider refuses the prompt for its length."""
+        """One call, or several shorter ones where the provider refuses the prompt for its length. It is made
+        of the model that the organization has named for it, or else of the chat's own."""
+        begun = self._begun
+        directory = self._means.directory
+        named = await named_model(directory, Purpose.COMPACTION, begun.organization_id, begun.owner_id)
+        self._asked = named or self._asked
         shown = await self._means.attachments.fill(self._compaction.chat_id, self._conversation.summarized)
-        async with self._means.directory.calling(self._model, self._begun.owner_id) as provider:
+        async with directory.calling(self._asked.model, begun.owner_id) as provider:
             for attempt in range(TRIES):
                 try:
                     return await self._call_model(provider, await self._request(shown, attempt))
@@ -268,8 +278,9 @@ class _Run:
         return text
 
     def _purse(self) -> Purse:
-        paid = paid_call(Purpose.SUMMARY, self._model, self._compaction.turn, self._compaction.step)
-        return Purse(self._means.engine, self._begun.payer, paid, self._model, limited=True)
+        model = self._asked.model
+        paid = paid_call(SpentOn.SUMMARY, model, self._compaction.turn, self._compaction.step)
+        return Purse(self._means.engine, self._begun.payer, paid, model, limited=True)
 
     async def _pay(self, purse: Purse, began: float, response_id: str | None) -> None:
         """At once, because it was paid for whether it will be of use or not."""
@@ -281,7 +292,7 @@ class _Run:
 
     async def _request(self, shown: Sequence[TranscriptMessage], attempt: int) -> ModelRequest:
         headers = request_headers(self._begun.owner_id, self._compaction.chat_id)
-        facts = facts_of(self._model, self._begun.reasoning_effort)
+        facts = facts_of(self._asked.model, self._asked.effort)
         tools = self._means.tools.specs()
         user_prompt = await self._means.directory.user_prompt(self._begun.owner_id)
         return summary_request(shown, facts, tools, headers, attempt=attempt, user_prompt=user_prompt)
@@ -338,10 +349,10 @@ class _Run:
         return failure.model_copy(update={"message": words})
 
     def _failure(self, kind: FailureKind) -> Failure:
-        return provider_failure(kind, self._model.provider)
+        return provider_failure(kind, self._asked.model.provider)
 
     def _count(self, result: str) -> None:
-        model = self._model
+        model = self._asked.model
         metrics.COMPACTIONS.labels(model.provider, model.model, result).inc()
 
     def _count_turn(self, state: ChatState) -> None:

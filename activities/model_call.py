@@ -45,12 +45,13 @@ from activities.spending import Purse, paid_call
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.offer import Offer
 from activities.tools.registry import ToolRegistry
+from activities.turn_ends import count_turn
 from models.chat_model import ChatModel
 from models.chat_state import turn_is_over
 from models.compaction import is_due
 from models.failures import Failure, FailureKind, RetryLimits
 from models.hints import Hint
-from models.spending import Purpose
+from models.spending import SpentOn
 from models.store import steps
 from models.store.steps import Answer, Begun, RetryLater
 from models.store.transcripts import read_transcript
@@ -133,6 +134,8 @@ class ModelCalls:
         """There is nothing to call, or nothing came of it: the chat rests and says why."""
         outcome = await steps.fail_step(self.engine, call, failure)
         self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
+        if outcome.end is StepEnd.FAILED:
+            await count_turn(self.engine, call.chat_id, outcome.state)
         return outcome
 
     async def _answer(self, attempt: _Attempt, stop: asyncio.Event) -> _Ending:
@@ -146,7 +149,6 @@ class ModelCalls:
             runtime = time.monotonic() - started
             return _Ending(writer, self._whole(attempt, builder, finish, runtime))
         except Stopped:
-            metrics.INTERRUPTS.labels(model.provider, model.model).inc()
             kept = builder.partial(_now())
             return _Ending(writer, Answer(kept.parts, kept.calls, model.config_id), interrupted=True)
         except ModelCallError as err:
@@ -175,7 +177,7 @@ class ModelCalls:
         )
 
     def _purse(self, call: ModelCall, begun: Begun, model: ChatModel) -> Purse:
-        paid = paid_call(Purpose.STEP, model, call.turn, call.step)
+        paid = paid_call(SpentOn.STEP, model, call.turn, call.step)
         return Purse(self.engine, begun.payer, paid, model, limited=begun.budgeted)
 
     def _offer(self, attempt: _Attempt) -> Offer:

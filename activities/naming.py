@@ -24,13 +24,14 @@ from activities.providers.directory import ProviderDirectory
 from activities.providers.failures import provider_failure
 from activities.providers.headers import request_headers
 from activities.providers.protocol import ModelCallError, ModelEvent
+from activities.purposes import naming_model
 from activities.spending import Purse, paid_call
-from models.chat_model import ChatModel
 from models.failures import FailureKind, retry_delay_seconds
 from models.hints import Hint, HintKind
 from models.inbox import FALLBACK_LABEL
+from models.model_options import effective_effort
 from models.naming import accepted_label, accepted_title
-from models.spending import Purpose
+from models.spending import SpentOn
 from models.store import naming
 from models.store.costs import Aside, keep_aside
 from models.store.naming import Nameless
@@ -66,7 +67,7 @@ class Naming:
             nameless = await naming.read_untitled(self.engine, wanted.chat_id)
             if nameless is None:
                 return
-            named = await self._ask_quietly(TITLE, Purpose.TITLE, nameless, tries=_TRIES)
+            named = await self._ask_quietly(TITLE, SpentOn.TITLE, nameless, tries=_TRIES)
             title = accepted_title(named.name) if named else None
             spent = named.spent if named else None
             if await naming.keep_title(self.engine, wanted.chat_id, nameless.title, title, spent):
@@ -92,7 +93,7 @@ class Naming:
                 return Proposed()
             try:
                 async with asyncio.timeout(LIMIT_SECONDS):
-                    named = await self._ask(TITLE, Purpose.PROPOSAL, nameless)
+                    named = await self._ask(TITLE, SpentOn.PROPOSAL, nameless)
             except TimeoutError:
                 return Proposed(too_late=True)
             except ModelCallError as err:
@@ -107,13 +108,13 @@ class Naming:
         """Find a label and keep it; whether the chat took it."""
         named = None
         if nameless.conversation:
-            named = await self._ask_quietly(LABEL, Purpose.LABEL, nameless, tries=1)
+            named = await self._ask_quietly(LABEL, SpentOn.LABEL, nameless, tries=1)
         label = (accepted_label(named.name) if named else None) or FALLBACK_LABEL
         spent = named.spent if named else None
         return await naming.keep_label(self.engine, wanted.chat_id, wanted.turn, label, spent)
 
     async def _ask_quietly(
-        self, wanted: Wanted, purpose: Purpose, nameless: Nameless, *, tries: int
+        self, wanted: Wanted, purpose: SpentOn, nameless: Nameless, *, tries: int
     ) -> _Named | None:
         """The answer; None where there is none in time."""
         try:
@@ -130,7 +131,7 @@ class Naming:
             log.info("no name found in time", tool=wanted.tool.name)
         return None
 
-    async def _ask(self, wanted: Wanted, purpose: Purpose, nameless: Nameless) -> _Named:
+    async def _ask(self, wanted: Wanted, purpose: SpentOn, nameless: Nameless) -> _Named:
         """One call.
 
         Raises:
@@ -142,10 +143,14 @@ class Naming:
             builder.add(event)
 
         began = time.monotonic()
-        model = await self._title_model(nameless)
         payer = nameless.payer
+        asked = await naming_model(
+            self.directory, nameless.model_config_id, payer.organization_id, payer.user_id
+        )
+        model = asked.model
         headers = request_headers(payer.user_id, nameless.chat_id)
-        request = naming_request(wanted, model.model, nameless.conversation, headers)
+        effort = effective_effort(asked.effort, model.config) if asked.effort else None
+        request = naming_request(wanted, model.model, nameless.conversation, headers, effort=effort)
         paid = paid_call(purpose, model, nameless.turn, 0)
         purse = Purse(self.engine, payer, paid, model, limited=nameless.budgeted)
         try:
@@ -162,15 +167,6 @@ class Naming:
         runtime_ms = round((time.monotonic() - began) * 1000)
         spent = Aside(bill, runtime_ms, builder.finish.response_id)
         return _Named(name_in(wanted, builder.finished().parts), spent)
-
-    async def _title_model(self, nameless: Nameless) -> ChatModel:
-        """The model that finds names: the one that the chat uses. The only place where that is decided.
-
-        Raises:
-            ModelCallError: there is none that could be called.
-        """
-        payer = nameless.payer
-        return await self.directory.model(nameless.model_config_id, payer.organization_id, payer.user_id)
 
 
 def _now() -> datetime:

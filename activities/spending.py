@@ -23,7 +23,7 @@ from activities.providers.protocol import (
 from activities.shielding import to_the_end
 from models.chat_model import ChatModel
 from models.pricing import cost_micros, worst_case_micros
-from models.spending import Bill, PaidCall, Payer, Purpose, Refused, SpendingState
+from models.spending import Bill, PaidCall, Payer, Refused, SpendingState, SpentOn
 from models.store import spending
 from models.store.spending import Hold
 
@@ -41,7 +41,7 @@ _FEWEST_OUTPUT_TOKENS = 16
 """A lower limit is not taken by every vendor."""
 
 
-def paid_call(purpose: Purpose, model: ChatModel, turn: int, step: int) -> PaidCall:
+def paid_call(purpose: SpentOn, model: ChatModel, turn: int, step: int) -> PaidCall:
     """A call of a model for a chat."""
     return PaidCall(purpose, model.provider, model.model, model.config_id, turn, step)
 

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from models.failures import Failure, FailureKind
 
 
-class Purpose(StrEnum):
+class SpentOn(StrEnum):
     """What a call is made for: a step of a turn, a summary, a name, or a program behind the gateway."""
 
     STEP = "step"
@@ -92,7 +92,7 @@ class PaidCall:
             is made in the stead of one that was lost.
     """
 
-    purpose: Purpose
+    purpose: SpentOn
     provider: str
     model: str
     model_config_id: UUID | None = None
