@@ -82,11 +82,13 @@ async def another_api(stack: Stack, **settings: str) -> AsyncGenerator[str]:
 
 
 class ToolWorker:
-    """The worker of `tests.durable.side_effects`, as a process that a test kills and starts."""
+    """The worker of `tests.durable.side_effects`, as a process that a test kills and starts. `settings` are
+    environment variables that differ from those of the stack."""
 
-    def __init__(self, stack: Stack, effects: Path) -> None:
+    def __init__(self, stack: Stack, effects: Path, **settings: str) -> None:
         self._environment = {
             **stack.environment,
+            **settings,
             "PERDURE_TEST_EFFECTS": str(effects),
             "PERDURE_GRACEFUL_SHUTDOWN_SECONDS": "1",
             "PERDURE_WORKER_METRICS_PORT": "0",
