@@ -22,7 +22,7 @@ class CheckedModel(DemoModel):
             AssertionError: one of them is none that the vendor would take.
         """
         for request in self.requests:
-            broken = _broken(request)
+            broken = broken_rules(request)
             assert not broken, (broken, request.body)
 
 
@@ -33,7 +33,8 @@ _RULES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
 }
 
 
-def _broken(request: RecordedRequest) -> list[str]:
+def broken_rules(request: RecordedRequest) -> list[str]:
+    """What its vendor would not take of a request."""
     body: dict[str, Any] | None = request.body
     rules = next((rules for path, rules in _RULES.items() if request.path.endswith(path)), None)
     return rules(body) if rules and body is not None else []
