@@ -147,7 +147,10 @@ class Soak:
                 continue
             self._judged.add(request.index)
             self.report.counts[f"model requests {request.outcome}"] += 1
-            wrongs = [*broken_rules(request), *(["answered 400"] if request.outcome == "rejected" else [])]
+            wrongs = [
+                *broken_rules(request.path, request.body),
+                *(["answered 400"] if request.outcome == "rejected" else []),
+            ]
             if wrongs:
                 found = [f"transcripts are valid: {wrong}" for wrong in wrongs]
                 self.report.add(f"model request {request.index}", found, [request.raw_body.decode()])
