@@ -32,7 +32,6 @@ from api.deployment.router import router as deployment_router
 from api.errors import install_error_handlers
 from api.files.keeper import FileKeeper
 from api.files.links import FileLinks
-from api.files.router import MAX_FILE_BYTES
 from api.files.router import public_router as signed_files_router
 from api.files.router import router as files_router
 from api.gate import Gate
@@ -47,6 +46,7 @@ from api.organizations.members import router as members_router
 from api.organizations.router import router as organizations_router
 from api.preferences.router import router as preferences_router
 from api.queue.router import router as queue_router
+from api.retention import Retention
 from api.services import Services
 from api.sign_in.provider import OpenIdProvider
 from api.sign_in.router import router as sign_in_router
@@ -63,6 +63,7 @@ from api.users.tokens import router as tokens_router
 from api.watching.chats import chat_list_events
 from api.watching.hub import ListHub
 from api.watching.router import router as watching_router
+from models.file_rules import MAX_FILE_BYTES
 from models.hints import chat_list_key, inbox_key
 from runtime.blobs import open_blobs
 from runtime.configuration import Configuration
@@ -213,6 +214,14 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         interval_seconds=settings.sweep_interval_seconds,
         age_seconds=settings.sweep_age_seconds,
     )
+    retention = Retention(
+        engine,
+        gateway,
+        configuration,
+        interval_seconds=settings.retention_interval_seconds,
+        receipt_days=settings.receipt_days,
+        notification_days=settings.read_notification_days,
+    )
     uses = TokenUses(engine)
     keeper = FileKeeper(engine, blobs, unused_days=settings.unused_file_days)
     provider = OpenIdProvider(settings) if settings.oidc_issuer_url else None
@@ -222,7 +231,7 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         per_token=settings.rate_limit_per_minute,
         per_address=settings.rate_limit_per_minute_and_address,
     )
-    background = (hub.run, sweeper.run, uses.run, keeper.run, configuration.run, guard.run)
+    background = (hub.run, sweeper.run, retention.run, uses.run, keeper.run, configuration.run, guard.run)
     tasks = [asyncio.create_task(_for_ever(run)) for run in background]
     try:
         yield Services(
