@@ -21,6 +21,7 @@ from api.auth.principals import TOKEN_SCHEMES
 from api.auth.rate_limit import RateLimit
 from api.auth.uses import TokenUses
 from api.body_limit import BodyLimit
+from api.chat_models.acl import router as model_acl_router
 from api.chat_models.overrides import router as overrides_router
 from api.chat_models.router import router as models_router
 from api.chats.acl import router as acl_router
@@ -116,6 +117,7 @@ def create_app(settings: Settings) -> FastAPI:
         actions_router,
         streams_router,
         acl_router,
+        model_acl_router,
         sign_in_router,  # before the users: `authmethods` is no user
         users_router,
         tokens_router,

@@ -37,9 +37,12 @@ async def find_model(
     request: Request,
     organization: CurrentOrganization,
     model: Annotated[UUID, Path(description="Id of a model.")],
+    caller: CurrentCaller,
 ) -> ModelRecord:
-    """The model in the path, if the organization has it."""
-    found = await catalog.find_model(services_of(request).engine, organization.id, model)
+    """The model in the path, if the organization has it and the caller may use it."""
+    found = await catalog.find_model(
+        services_of(request).engine, organization.id, model, reader=caller.user_id
+    )
     if found is None:
         raise not_found("model")
     return found
@@ -52,7 +55,7 @@ CurrentModel = Annotated[ModelRecord, Depends(find_model)]
 async def list_models(request: Request, organization: CurrentOrganization, caller: CurrentCaller) -> Catalog:
     """What can be chosen from: models, oldest first, and their providers with what they lack."""
     services = services_of(request)
-    known = await catalog.list_models(services.engine, organization.id)
+    known = await catalog.list_models(services.engine, organization.id, reader=caller.user_id)
     offering = await providers.list_providers(services.engine, [organization.id])
     user_keys = await read_user_keys(services.engine, caller.user_id)
     order = list(ProviderType)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, desc, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, desc, exists, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -18,6 +18,7 @@ from models.compaction import default_threshold
 from models.model_options import CallConfig
 from models.store.audit import Change, write_change
 from models.store.configuration import ModelRecord, model_of
+from models.store.model_access import open_to
 from models.store.reading import reading, transaction
 from models.store.tables import ai_providers, model_configs, organizations
 
@@ -46,21 +47,29 @@ class NewModel:
     config: CallConfig = CallConfig()
 
 
-async def list_models(engine: AsyncEngine, organization_id: UUID) -> list[ModelRecord]:
-    """The models of an organization, oldest first."""
+async def list_models(
+    engine: AsyncEngine, organization_id: UUID, *, reader: UUID | None = None
+) -> list[ModelRecord]:
+    """The models of an organization, oldest first.
+
+    Args:
+        reader: a user, to leave out what they may not use.
+    """
     async with reading(engine) as conn:
         result = await conn.execute(
             select(model_configs)
-            .where(_of(organization_id))
+            .where(_of(organization_id), _readable_by(reader))
             .order_by(model_configs.c.created_at, model_configs.c.id)
         )
         return [model_of(row) for row in result.mappings()]
 
 
-async def find_model(engine: AsyncEngine, organization_id: UUID, model_id: UUID) -> ModelRecord | None:
-    """A model of an organization."""
+async def find_model(
+    engine: AsyncEngine, organization_id: UUID, model_id: UUID, *, reader: UUID | None = None
+) -> ModelRecord | None:
+    """A model of an organization; None also if the reader may not use it."""
     async with reading(engine) as conn:
-        return await _find(conn, organization_id, model_id)
+        return await _find(conn, organization_id, model_id, reader)
 
 
 async def find_model_of(engine: AsyncEngine, provider_id: UUID, model: str | None) -> ModelRecord | None:
@@ -225,6 +234,10 @@ def _of(organization_id: UUID) -> Any:
     return and_(model_configs.c.organization_id == organization_id, model_configs.c.deleted.is_(False))
 
 
+def _readable_by(reader: UUID | None) -> ColumnElement[bool]:
+    return true() if reader is None else open_to(reader)
+
+
 async def _lock(conn: AsyncConnection, concerned: Sequence[UUID]) -> None:
     await conn.execute(
         select(organizations.c.id)
@@ -264,9 +277,13 @@ async def _unless_there(conn: AsyncConnection, statement: Any) -> None:
         raise
 
 
-async def _find(conn: AsyncConnection, organization_id: UUID, model_id: UUID) -> ModelRecord | None:
+async def _find(
+    conn: AsyncConnection, organization_id: UUID, model_id: UUID, reader: UUID | None = None
+) -> ModelRecord | None:
     result = await conn.execute(
-        select(model_configs).where(_of(organization_id), model_configs.c.id == model_id)
+        select(model_configs).where(
+            _of(organization_id), model_configs.c.id == model_id, _readable_by(reader)
+        )
     )
     row = result.mappings().one_or_none()
     return None if row is None else model_of(row)

@@ -37,6 +37,7 @@ from models.permissions import Access
 from models.store.accounts import Caller
 from models.store.bundle import state_of
 from models.store.file_links import link_files, named_files
+from models.store.model_access import open_to
 from models.store.reading import reading, transaction
 from models.store.scoping import access_to_chat, is_shared, readable
 from models.store.tables import chats, messages, model_configs, users
@@ -126,7 +127,9 @@ def _select(access: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
             chats.c.root_chat_id,
             chats.c.mode,
             model_configs.c.model,
-            (model_configs.c.enabled & ~model_configs.c.deleted).label("model_enabled"),
+            (model_configs.c.enabled & ~model_configs.c.deleted & open_to(chats.c.owner_id)).label(
+                "model_enabled"
+            ),
             chats.c.last_model_config_id,
             chats.c.last_reasoning_effort,
             chats.c.title,

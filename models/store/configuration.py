@@ -70,7 +70,8 @@ class ProviderRecord:
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """A model as stored. `config` is None where what is stored makes no sense."""
+    """A model as stored. `config` is None where what is stored makes no sense; `everyone`: all members may
+    use it, and not only those whom it is shared with."""
 
     id: UUID
     organization_id: UUID
@@ -80,6 +81,7 @@ class ModelRecord:
     enabled: bool
     is_default: bool
     deleted: bool
+    everyone: bool
     context_limit: int
     compression_threshold: int
     config: CallConfig | None
@@ -202,6 +204,7 @@ def model_of(row: RowMapping) -> ModelRecord:
         enabled=row["enabled"],
         is_default=row["is_default"],
         deleted=row["deleted"],
+        everyone=row["everyone"],
         context_limit=row["context_limit"],
         compression_threshold=row["compression_threshold"],
         config=config,

@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 
 from models.store.bundle import Bundle
+from models.store.model_access import open_to
 from models.store.tables import ai_providers, model_configs
 
 
@@ -18,6 +19,7 @@ async def still_usable(bundle: Bundle, wanted: UUID | None) -> UUID | None:
             model_configs.c.organization_id == bundle.row["organization_id"],
             model_configs.c.enabled,
             model_configs.c.deleted.is_(False),
+            open_to(bundle.row["owner_id"]),
             ai_providers.c.enabled,
             ai_providers.c.deleted.is_(False),
             or_(model_configs.c.id == wanted, model_configs.c.is_default),

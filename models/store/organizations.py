@@ -160,6 +160,13 @@ async def list_members(
         return [_member(row) for row in await conn.execute(page)], count or 0
 
 
+async def count_members(engine: AsyncEngine, organization_id: UUID) -> int:
+    """How many are in an organization."""
+    query = select(func.count()).where(memberships.c.organization_id == organization_id)
+    async with reading(engine) as conn:
+        return await conn.scalar(query) or 0
+
+
 async def find_member(engine: AsyncEngine, organization_id: UUID, user_id: UUID) -> MemberRecord | None:
     """A member; None: the user is none."""
     async with reading(engine) as conn:

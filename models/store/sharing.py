@@ -1,4 +1,4 @@
-"""Whom chats are shared with. It is a chat's root that is shared, and its descendants with it."""
+"""Whom chats and models are shared with. It is a chat's root that is shared, and its descendants with it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,12 +14,47 @@ from sqlalchemy.types import Uuid
 from models.store.audit import Change, write_change
 from models.store.groups import GroupRecord, select_groups
 from models.store.reading import reading, transaction
-from models.store.tables import chat_group_readers, chat_user_readers, groups, memberships, users
+from models.store.tables import (
+    chat_group_readers,
+    chat_user_readers,
+    groups,
+    memberships,
+    model_group_readers,
+    model_user_readers,
+    users,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A thing that is shared with users and groups of its organization: where that is written down.
+
+    Attributes:
+        key: The column in both tables that names the thing.
+    """
+
+    users: Table
+    groups: Table
+    key: str
+    id: UUID
+    organization_id: UUID
+
+
+def shared_chat(root_chat_id: UUID, organization_id: UUID) -> Shared:
+    """A chat, by its root."""
+    return Shared(chat_user_readers, chat_group_readers, "chat_id", root_chat_id, organization_id)
+
+
+def shared_model(model_config_id: UUID, organization_id: UUID) -> Shared:
+    """A model that is not for everybody."""
+    return Shared(
+        model_user_readers, model_group_readers, "model_config_id", model_config_id, organization_id
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderRecord:
-    """A user with whom a chat is shared."""
+    """A user with whom something is shared."""
 
     id: UUID
     username: str
@@ -28,7 +63,7 @@ class ReaderRecord:
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """Everybody with whom a chat is shared."""
+    """Everybody with whom something is shared."""
 
     users: list[ReaderRecord]
     groups: list[GroupRecord]
@@ -36,14 +71,14 @@ class Readers:
 
 @dataclass(frozen=True, slots=True)
 class ReadersEdit:
-    """Whom to let read a chat (True), and whom not any more (False). Who is not named stays as they are."""
+    """Whom to let read (True), and whom not any more (False). Who is not named stays as they are."""
 
     users: dict[UUID, bool]
     groups: dict[UUID, bool]
 
 
 class UnknownPrincipals(Exception):
-    """Nobody of the chat's organization has these ids."""
+    """Nobody of the organization has these ids."""
 
     def __init__(self, users: list[UUID], groups: list[UUID]) -> None:
         super().__init__()
@@ -51,41 +86,42 @@ class UnknownPrincipals(Exception):
         self.groups = groups
 
 
-async def read_readers(engine: AsyncEngine, root_chat_id: UUID) -> Readers:
-    """With whom a chat is shared, by name."""
+async def read_readers(engine: AsyncEngine, shared: Shared) -> Readers:
+    """With whom something is shared, by name."""
     async with reading(engine) as conn:
         people = await conn.execute(
             select(users.c.id, users.c.username, users.c.name)
-            .join(chat_user_readers, chat_user_readers.c.user_id == users.c.id)
-            .where(chat_user_readers.c.chat_id == root_chat_id)
+            .join(shared.users, shared.users.c.user_id == users.c.id)
+            .where(shared.users.c[shared.key] == shared.id)
             .order_by(users.c.username)
         )
         bands = await conn.execute(
             select_groups()
-            .join(chat_group_readers, chat_group_readers.c.group_id == groups.c.id)
-            .where(chat_group_readers.c.chat_id == root_chat_id)
+            .join(shared.groups, shared.groups.c.group_id == groups.c.id)
+            .where(shared.groups.c[shared.key] == shared.id)
             .order_by(groups.c.name)
         )
         return Readers([ReaderRecord(*row) for row in people], [GroupRecord(*row) for row in bands])
 
 
 async def edit_readers(
-    engine: AsyncEngine,
-    root_chat_id: UUID,
-    organization_id: UUID,
-    edit: ReadersEdit,
-    change: Change | None = None,
+    engine: AsyncEngine, shared: Shared, edit: ReadersEdit, change: Change | None = None
 ) -> None:
-    """Share a chat, or stop sharing it: all of the edit or nothing.
+    """Share something, or stop sharing it: all of the edit or nothing.
 
     Raises:
-        UnknownPrincipals: Somebody named is not of the chat's organization.
+        UnknownPrincipals: Somebody named is not of the organization.
     """
     async with transaction(engine) as conn:
-        await _refuse_strangers(conn, organization_id, edit)
-        await _apply(conn, chat_user_readers, "user_id", root_chat_id, edit.users)
-        await _apply(conn, chat_group_readers, "group_id", root_chat_id, edit.groups)
+        await apply_edit(conn, shared, edit)
         await write_change(conn, change, status=204)
+
+
+async def apply_edit(conn: AsyncConnection, shared: Shared, edit: ReadersEdit) -> None:
+    """The same, as part of a transaction."""
+    await _refuse_strangers(conn, shared.organization_id, edit)
+    await _apply(conn, shared.users, shared.key, "user_id", shared.id, edit.users)
+    await _apply(conn, shared.groups, shared.key, "group_id", shared.id, edit.groups)
 
 
 async def _refuse_strangers(conn: AsyncConnection, organization_id: UUID, edit: ReadersEdit) -> None:
@@ -112,15 +148,15 @@ async def _refuse_strangers(conn: AsyncConnection, organization_id: UUID, edit: 
 
 
 async def _apply(
-    conn: AsyncConnection, table: Table, column: str, root_chat_id: UUID, wanted: dict[UUID, bool]
+    conn: AsyncConnection, table: Table, key: str, column: str, shared_id: UUID, wanted: dict[UUID, bool]
 ) -> None:
-    added = [{"chat_id": root_chat_id, column: principal} for principal, reads in wanted.items() if reads]
+    added = [{key: shared_id, column: principal} for principal, reads in wanted.items() if reads]
     removed = [principal for principal, reads in wanted.items() if not reads]
     if added:
         await conn.execute(upsert(table).values(added).on_conflict_do_nothing())
     if removed:
         await conn.execute(
-            delete(table).where(table.c.chat_id == root_chat_id, table.c[column] == any_(_ids(removed)))
+            delete(table).where(table.c[key] == shared_id, table.c[column] == any_(_ids(removed)))
         )
 
 

@@ -27,7 +27,7 @@ from models.tables.chats import Chat, Draft, Message, QueuedMessage, StagedEdit,
 from models.tables.files import Blob, File, SigningKey
 from models.tables.gateway import GatewayCall
 from models.tables.inbox import InboxNotification
-from models.tables.sharing import ChatGroupReader, ChatUserReader
+from models.tables.sharing import ChatGroupReader, ChatUserReader, ModelGroupReader, ModelUserReader
 
 metadata = SQLModel.metadata
 
@@ -52,7 +52,9 @@ __all__ = [
     "Membership",
     "Message",
     "ModelConfig",
+    "ModelGroupReader",
     "ModelOverride",
+    "ModelUserReader",
     "Organization",
     "QueuedMessage",
     "SigningKey",

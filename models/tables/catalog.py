@@ -104,7 +104,8 @@ class UserAiProviderKey(SQLModel, table=True):
 
 
 class ModelConfig(SQLModel, table=True):
-    """A model on offer in an organization. `call_config` is a `models.model_options.CallConfig`.
+    """A model on offer in an organization. `call_config` is a `models.model_options.CallConfig`; `everyone`:
+    all members may use it, and not only those it is shared with.
 
     Deleted ones stay, because chats and messages name them.
     """
@@ -131,6 +132,7 @@ class ModelConfig(SQLModel, table=True):
     model: str = Field(sa_column=Column(Text, nullable=False))
     display_name: str = Field(sa_column=Column(Text, nullable=False))
     enabled: bool = Field(sa_column=_flag(True))
+    everyone: bool = Field(sa_column=_flag(True))
     is_default: bool = Field(sa_column=_flag(False))
     deleted: bool = Field(sa_column=_flag(False))
     context_limit: int = Field(sa_column=Column(Integer, nullable=False))

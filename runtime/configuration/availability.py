@@ -45,6 +45,8 @@ class Availability:
             model = await self.configuration.model(wanted)
         if model is None or model.deleted or not model.enabled or model.organization_id != organization_id:
             return None
+        if not await self.configuration.lets_use(model, user_id):
+            return None
         provider = (await self.configuration.providers()).get(model.provider_id)
         if provider is None or provider.organization_id not in (None, organization_id):
             return None

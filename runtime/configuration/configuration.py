@@ -11,6 +11,7 @@ from models.deployment import Setting, SettingName, name_of
 from models.store import configuration as rows
 from models.store.configuration import ModelRecord, Override, Preferences, ProviderRecord, StoredSecret
 from models.store.deployment import read_settings
+from models.store.model_access import read_let_in
 from runtime.configuration.changes import Change, ChangeKind, heed, tell
 from runtime.configuration.remembered import Remembered
 
@@ -57,6 +58,9 @@ class Configuration:
         async def user_keys(key: UUID) -> Mapping[UUID, StoredSecret]:
             return await rows.read_user_keys(engine, key)
 
+        async def let_in(key: UUID) -> frozenset[UUID]:
+            return await read_let_in(engine, key)
+
         async def settings(key: None) -> Mapping[SettingName, Setting]:
             return await read_settings(engine)
 
@@ -67,6 +71,7 @@ class Configuration:
         self._overrides = Remembered(overrides, seconds=CATALOG_SECONDS)
         self._preferences = Remembered(preferences, seconds=PREFERENCES_SECONDS)
         self._user_keys = Remembered(user_keys, seconds=PREFERENCES_SECONDS)
+        self._let_in = Remembered(let_in, seconds=PREFERENCES_SECONDS)
 
     async def providers(self) -> Mapping[UUID, ProviderRecord]:
         """All providers, disabled ones included, by id in order of their making."""
@@ -79,6 +84,11 @@ class Configuration:
     async def default_model(self, organization_id: UUID) -> ModelRecord | None:
         """The default of an organization, whether it is enabled or not."""
         return await self._defaults.get(organization_id)
+
+    async def lets_use(self, model: ModelRecord, user_id: UUID) -> bool:
+        """Whether a user may use a model of their organization. Nothing is read for one that is everybody's.
+        Who joins a group, or becomes a manager, is seen after a few seconds."""
+        return model.everyone or model.id in await self._let_in.get(user_id)
 
     async def overrides(self, organization_id: UUID) -> Mapping[str, Override]:
         """The models an organization uses for single purposes, by context."""
@@ -119,6 +129,7 @@ class Configuration:
                 self._user_keys.drop_all()
             case Change(kind=ChangeKind.MODEL, id=UUID() as model):
                 self._models.drop(model)
+                self._let_in.drop_all()
                 self._defaults.drop_all()
                 self._overrides.drop_all()
             case Change(kind=ChangeKind.OVERRIDES, id=UUID() as organization):
@@ -139,6 +150,7 @@ class Configuration:
             self._overrides,
             self._preferences,
             self._user_keys,
+            self._let_in,
             self._settings,
         ):
             remembered.drop_all()

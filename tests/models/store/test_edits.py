@@ -173,7 +173,7 @@ async def queue_model(chat: ChatRows, model: UUID) -> int:
     return queued
 
 
-@pytest.mark.parametrize("wanted", ["own", "disabled", "foreign", "missing"])
+@pytest.mark.parametrize("wanted", ["own", "disabled", "withheld", "foreign", "missing"])
 @pytest.mark.parametrize("default", [True, False])
 async def test_a_promotion_takes_the_message_s_model_or_the_default_or_nothing(
     chat: ChatRows, wanted: str, default: bool
@@ -183,6 +183,7 @@ async def test_a_promotion_takes_the_message_s_model_or_the_default_or_nothing(
     model = {
         "own": lambda: another_model(chat),
         "disabled": lambda: another_model(chat, enabled=False),
+        "withheld": lambda: another_model(chat, everyone=False),
         "foreign": lambda: foreign_model(chat),
     }.get(wanted)
     named = uuid4() if model is None else await model()
