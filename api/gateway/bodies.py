@@ -58,6 +58,10 @@ class BodyRoom:
         self.most = most
         self.bytes = 0
 
+    def empty(self) -> Held:
+        """Room for what has no body."""
+        return Held(self)
+
     @contextmanager
     def unless_it_fails(self) -> Generator[Held]:
         """Room for one body, given back if the block fails; else by `Held.let_go`."""

@@ -126,9 +126,6 @@ class MessagesFindings(_Reader):
 class ResponsesFindings(_Reader):
     """Of OpenAI's Responses. The last event repeats the whole answer."""
 
-    _OURS = ("function_call", "custom_tool_call", "computer_call", "local_shell_call", "shell_call")
-    """Kinds of call that the caller runs; `apply_patch_call` and all others are told by their `call_id`."""
-
     _TELLING = {
         "error",
         "response.completed",
@@ -172,12 +169,10 @@ class ResponsesFindings(_Reader):
 
     def _item(self, item: Json) -> None:
         kind = str(item.get("type", ""))
-        if not kind.endswith("_call"):
-            return
-        call_id = item.get("call_id") or item.get("id")
-        name = item.get("name") or kind.removesuffix("_call")
-        hosted = kind not in self._OURS and not item.get("call_id")
-        self._asks_for(call_id, name, provider_executed=hosted)
+        if kind.endswith("_call"):
+            # what the caller is to run has an id to be answered by, beside that of the item
+            call_id, name = item.get("call_id"), item.get("name") or kind.removesuffix("_call")
+            self._asks_for(call_id or item.get("id"), name, provider_executed=not call_id)
 
 
 class ChatFindings(_Reader):

@@ -3,10 +3,13 @@
 import structlog
 
 from api.gateway.findings import Findings
-from api.gateway.sse import EventReader
+from api.gateway.sse import EventReader, ServerEvent
 
 MAX_BYTES = 16 * 1024 * 1024
 """Of one event, or of an answer in one piece. Of what is larger nothing is known."""
+
+PLAIN = ("", "identity")
+"""Encodings of a body that can be read as it is."""
 
 log = structlog.get_logger("gateway")
 
@@ -18,16 +21,22 @@ class Tap:
         broken: it could not be read to its end. What was found until then stands.
     """
 
-    def __init__(self, findings: Findings, *, streamed: bool) -> None:
-        """Prepare to read.
+    def __init__(self, findings: Findings, most_bytes: int = MAX_BYTES) -> None:
+        self.findings = findings
+        self._most_bytes = most_bytes
+        self.broken = False
+        self._events: EventReader | None = None
+        self._body = bytearray()
+
+    def begin(self, *, content_type: str, encoding: str) -> None:
+        """An answer begins: a stream of events, or one piece of JSON.
 
         Args:
-            streamed: the answer is a stream of events.
+            encoding: how it is compressed; empty, as we have asked for: not at all.
         """
-        self.findings = findings
-        self.broken = False
-        self._events = EventReader(MAX_BYTES) if streamed else None
-        self._body = bytearray()
+        self._events = EventReader(self._most_bytes) if content_type.startswith("text/event-stream") else None
+        if encoding not in PLAIN:
+            self._give_up("compressed")
 
     def feed(self, piece: bytes) -> None:
         """Take note of a piece."""
@@ -36,13 +45,19 @@ class Tap:
         try:
             if self._events is not None:
                 for event in self._events.feed(piece):
-                    self.findings.read_event(event)
-            elif len(self._body) + len(piece) > MAX_BYTES:
+                    self._read(event)
+            elif len(self._body) + len(piece) > self._most_bytes:
                 self._give_up("too large")
             else:
                 self._body += piece
         except Exception as error:  # noqa: BLE001
             self._give_up(type(error).__name__)
+
+    def _read(self, event: ServerEvent) -> None:
+        try:
+            self.findings.read_event(event)
+        except ValueError as error:  # one that is no JSON takes the others nothing away
+            log.info("an event cannot be read on its way", error=type(error).__name__)
 
     def end(self) -> None:
         """The answer has come to its end."""

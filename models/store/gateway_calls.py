@@ -20,8 +20,8 @@ from models.usage import Usage
 
 
 class Outcome(StrEnum):
-    """What came of a call. `UNFINISHED`: the answer did not arrive whole, or nobody waited for it. `LOST`: the
-    process that made the call has died, and what the provider has answered is not known."""
+    """What came of a call. `UNFINISHED`: the answer did not arrive whole, or nobody waited for it. `LOST`:
+    the process that made the call has died, and what the provider has answered is not known."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -163,7 +163,8 @@ async def give_up_calls(engine: AsyncEngine, *, older_than_seconds: float, limit
 
 
 _COLUMNS = [
-    users.c.username if name == "username" else gateway_calls.c[name] for name in CallRecord.__dataclass_fields__
+    users.c.username if name == "username" else gateway_calls.c[name]
+    for name in CallRecord.__dataclass_fields__
 ]
 _EQUAL = ("organization_id", "user_id", "provider_name", "model")
 

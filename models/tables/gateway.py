@@ -7,7 +7,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    Uuid,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from models.tables.columns import indexed_json, moment, uuid_key
@@ -27,12 +38,12 @@ class GatewayCall(SQLModel, table=True):
         provider_name: as it was called when the call was made.
         model: as the request named it.
         status: HTTP status that was answered; none while the call runs, or if nobody was left to answer.
-        outcome: `completed`, `failed`, `unfinished` (an answer that did not arrive whole) or `lost` (the process
-            that made the call has died); none while the call runs.
+        outcome: `completed`, `failed`, `unfinished` (an answer that did not arrive whole) or `lost` (the
+            process that made the call has died); none while the call runs.
         response_id: the vendor's name for the answer.
         input_tokens: without cached ones; like the other counts none where the vendor has not told.
         cost_micros: none: unpriced, or tokens that nobody knows.
-        tool_calls: those that the model asked for: `[{"id", "name", "provider_executed"}]`, without arguments.
+        tool_calls: that the model asked for: `[{"id", "name", "provider_executed"}]`, without arguments.
     """
 
     __tablename__ = "gateway_calls"
