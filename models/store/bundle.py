@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func
 
-from models.chat_state import ChatState, ChatStatus, ToolCallRef
+from models.chat_state import Awaited, ChatState, ChatStatus, ToolCallRef
 from models.compaction import CompactionReason
 from models.inbox import FALLBACK_LABEL, TURN_FAILED, TURN_FINISHED, inbox_text
 from models.parts import CONTENT_VERSION, Part, ToolResultPart, dump_part
@@ -22,7 +22,7 @@ from models.store.reading import reading
 from models.store.tables import chats, drafts, inbox_notifications, messages, steps, tool_results
 from models.turns import CallsClosedBy
 
-_COLUMNS = [
+COLUMNS = [
     chats.c.id,
     chats.c.owner_id,
     chats.c.organization_id,
@@ -52,6 +52,7 @@ _COLUMNS = [
     chats.c.parent_chat_id,
     chats.c.turn_started_at,
 ]
+"""What a bundle knows of its chat; the execution state is made of it."""
 
 _DRAFT_COLUMNS = [
     drafts.c.state.label("draft_state"),
@@ -63,7 +64,7 @@ _DRAFT_COLUMNS = [
 ]
 
 # Statements of the hot path are built once: SQLAlchemy then finds them in its cache without looking at them.
-_READ = select(*_COLUMNS).where(chats.c.id == bindparam("chat"))
+_READ = select(*COLUMNS).where(chats.c.id == bindparam("chat"))
 _LOCK = _READ.with_for_update()
 _LOCK_WITH_DRAFT = (
     _READ.add_columns(*_DRAFT_COLUMNS)
@@ -269,10 +270,10 @@ class Bundle:
 
     async def close_open_calls(self, reason: CallsClosedBy) -> None:
         """Answer every outstanding call: with its result where the tool had finished, else with an error
-        that says why there is none (spec state-machine.md 5.1, 5.5). Of an invalid state only those are
-        closed that wait for somebody outside; the next message closes the rest."""
+        that says why there is none (spec state-machine.md 5.1, 5.5). Of an invalid state, and when nobody
+        has answered in time, only those are closed that wait for somebody outside."""
         open_calls = self.state().open_calls
-        keeps = reason is CallsClosedBy.INVALID_STATE
+        keeps = reason in (CallsClosedBy.INVALID_STATE, CallsClosedBy.TIMEOUT)
         calls = [call for call in open_calls if not (keeps and call.runnable)]
         if not calls:
             return
@@ -316,10 +317,12 @@ class Bundle:
         }
 
     def _drop_label(self) -> None:
-        """A turn that fails or is interrupted has no label (spec agents-and-extras.md 4)."""
+        """A turn that fails or is interrupted has no label (spec agents-and-extras.md 4). The one before a
+        compaction that a person asked for has ended by itself, and keeps it whatever becomes of that."""
         before, after = self.row["status"], self.changes.get("status", self.row["status"])
-        interrupted = before == ChatStatus.INTERRUPTING and after != before
-        if interrupted or (after == ChatStatus.ERROR and after != before):
+        interrupted = before == ChatStatus.INTERRUPTING and after != before and not self.row["turn_ended"]
+        failed = after == ChatStatus.ERROR and after != before
+        if interrupted or (failed and self.row["compaction_requested_at"] is None):
             self.changes["last_turn_summary"] = None
 
     async def close(self) -> ChatState:
@@ -385,7 +388,7 @@ async def results_for(
 
 
 def _closing_text(call: ToolCallRef, reason: CallsClosedBy) -> str:
-    unapproved = reason is CallsClosedBy.TIMEOUT and not call.client
+    unapproved = reason is CallsClosedBy.TIMEOUT and call.awaits is Awaited.APPROVAL
     return _NOT_APPROVED if unapproved else CLOSED_BECAUSE[reason]
 
 

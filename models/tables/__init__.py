@@ -28,6 +28,7 @@ from models.tables.files import Blob, File, SigningKey
 from models.tables.gateway import GatewayCall
 from models.tables.inbox import InboxNotification
 from models.tables.sharing import ChatGroupReader, ChatUserReader, ModelGroupReader, ModelUserReader
+from models.tables.spending import Budget, Spending
 
 metadata = SQLModel.metadata
 
@@ -37,6 +38,7 @@ __all__ = [
     "ApiToken",
     "AuditRecord",
     "Blob",
+    "Budget",
     "Chat",
     "ChatGroupReader",
     "ChatUserReader",
@@ -58,6 +60,7 @@ __all__ = [
     "Organization",
     "QueuedMessage",
     "SigningKey",
+    "Spending",
     "StagedEdit",
     "Step",
     "ToolResult",

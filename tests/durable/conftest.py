@@ -18,6 +18,7 @@ from tests.durable.histories import connect
 from tests.durable.processes import SHORT_RUNS, ToolWorker, another_api, whole_perdure
 from tests.durable.rows import Rows
 from tests.durable.side_effects import Effects
+from tests.durable.talks import Talk, offered_models
 
 
 @pytest.fixture(scope="package")
@@ -100,3 +101,14 @@ def effects(worker: ToolWorker) -> Effects:
 @pytest.fixture
 def word() -> str:
     return f"w{uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="package")
+async def models(perdure: Stack, model: CheckedModel, rows: Rows) -> dict[str, str]:
+    """One model of each kind, by ids of their configurations."""
+    return await offered_models(perdure, model, rows)
+
+
+@pytest.fixture
+def talk(caller: Caller, model: CheckedModel, models: dict[str, str]) -> Talk:
+    return Talk(caller, model, models)
