@@ -250,8 +250,9 @@ def _encoding(response: httpx2.Response) -> str:
 
 
 async def _whole_error(response: httpx2.Response) -> bytes | None:
-    """The body of an error; None if it cannot be looked through."""
-    if _encoding(response) not in PLAIN:
+    """The body of an error; None if it cannot be looked through, or is the page of some proxy on the way."""
+    told_in_json = response.headers.get("content-type", "").startswith("application/json")
+    if _encoding(response) not in PLAIN or not told_in_json:
         return None
     body = bytearray()
     async for piece in response.aiter_raw():

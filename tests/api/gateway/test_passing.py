@@ -233,21 +233,20 @@ async def test_an_error_is_passed_on_without_the_key(gateway: Gateway):
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "encoding", "answered"),
+    ("status", "body", "headers", "answered"),
     [
-        (401, b"Incorrect API key provided: sk-the-k****ment", "", 401),
-        (500, b"x" * 300_000, "", 500),
-        (500, b"\x1f\x8b", "gzip", 500),
-        (302, b"elsewhere", "", 502),
+        (401, b'{"error": {"message": "Incorrect API key provided: sk-the-k****ment"}}', {}, 401),
+        (500, b"x" * 300_000, {}, 500),
+        (500, b"\x1f\x8b", {"content_encoding": "gzip"}, 500),
+        (504, b"<html>elsewhere</html>", {"content_type": "text/html"}, 504),
+        (302, b"{}", {"location": "https://elsewhere.example.com"}, 502),
     ],
 )
 async def test_an_error_that_cannot_be_passed_on_is_told_in_other_words(
-    gateway: Gateway, status: int, body: bytes, encoding: str, answered: int
+    gateway: Gateway, status: int, body: bytes, headers: dict[str, str], answered: int
 ):
     name = (await gateway.add("anthropic", gateway.vendor.url))["name"]
-    gateway.vendor.reply(
-        body, status=status, content_encoding=encoding, location="https://elsewhere.example.com"
-    )
+    gateway.vendor.reply(body, status=status, **{"content_type": "application/json", **headers})
     async with gateway.http() as http:
         answer = await http.post(f"{name}/{MESSAGES}", json=QUESTION)
     assert answer.status_code == answered
