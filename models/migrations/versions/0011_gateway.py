@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision: str = '0011'
-down_revision: str | None = '0010'
+down_revision: str | None = '0012'
 branch_labels: Sequence[str] | None = None
 depends_on: Sequence[str] | None = None
 
