@@ -16,6 +16,8 @@ from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
 from tests.durable.caller import Caller
 from tests.durable.histories import completed
+from workflows.providers.workflow import ProviderCheckWorkflow
+from workflows.titles.workflow import TitleWorkflow
 
 WORDS = ("marigold", "periwinkle", "foxglove", "larkspur")
 ANSWER = " ".join(["periwinkle"] * 8)
@@ -203,6 +205,29 @@ async def approved(scene: Scene) -> str:
     return chat
 
 
+async def approved_one_by_one(scene: Scene) -> str:
+    step = {"text": ANSWER, "tools": [clock("UTC"), THEIR_CALL]}
+    guarded = {
+        "approval_required_tools": ["current_time", "their_tool"],
+        "unsafe_dynamic_tools": [THEIR_TOOL],
+    }
+    chat = await scene.caller.create(said(step, {"text": ANSWER}), **guarded)
+    ours = await scene.awaited_call(chat)
+    (row,) = await scene.caller.rows.ask("SELECT open_calls FROM chats WHERE id = :chat", chat=chat)
+    theirs = row.open_calls[1]["id"]
+    for call_id in (ours, theirs):
+        decision = {"tool_call_id": call_id, "decision": "approve"}
+        assert (await scene.caller.post(chat, "approvals", {"approvals": [decision]})).status_code == 204
+    await scene.caller.rows.until(
+        "SELECT 1 FROM chats WHERE id = :chat AND status = 'requires_action'"
+        " AND json_array_length(open_calls::json) = 1",
+        chat=chat,
+    )
+    results = {"results": [{"tool_call_id": theirs, "output": "larkspur"}]}
+    assert (await scene.caller.post(chat, "tool-results", results)).status_code == 204
+    return chat
+
+
 async def transient_failure(scene: Scene) -> str:
     busy = {"kind": "status", "status": 529, "message": "foxglove"}
     return await scene.ask({"text": ANSWER, "fault": [busy]})
@@ -324,6 +349,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     client_tool_answered,
     client_tool_interrupted,
     approved,
+    approved_one_by_one,
     transient_failure,
     interrupted_before_a_retry,
     failure_and_a_new_message,
@@ -339,3 +365,26 @@ SHORT_RUNS: tuple[Scenario, ...] = (continued_as_new,)
 """Recorded with runs of a few events."""
 NAMED: tuple[Scenario, ...] = (named_and_labelled,)
 """Recorded with a model that finds titles and labels."""
+
+
+Aside = Callable[[Scene], Awaitable[None]]
+
+
+async def title_proposed(scene: Scene) -> None:
+    title: dict[str, Any] = {"tools": [{"name": "name_chat", "input": {"title": "foxglove larkspur"}}]}
+    chat = await scene.caller.create(f"{script_block({'text': ANSWER}, aside={'name_chat': title})} marigold")
+    await scene.rested(chat)
+    answer = await scene.caller.ask(chat, "title/propose")
+    assert answer.json() == {"title": "foxglove larkspur"}
+
+
+async def provider_checked(scene: Scene) -> None:
+    (provider,) = await scene.caller.rows.ask("SELECT ai_provider_id AS id FROM model_configs LIMIT 1")
+    # a refusal, because what providers say of it must not be kept either
+    scene.model.order_fault({"kind": "status", "status": 401, "message": "periwinkle"})
+    answer = await scene.caller.v2.post(f"/ai-providers/{provider.id}/check", json={})
+    assert answer.json()["error"]["detail"] == "periwinkle", answer.text
+
+
+ASIDES: dict[Aside, type] = {title_proposed: TitleWorkflow, provider_checked: ProviderCheckWorkflow}
+"""Short workflows beside chats, and what makes each run."""
