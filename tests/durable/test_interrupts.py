@@ -1,24 +1,11 @@
 """Stopping a turn at every point of it: what was said is kept, and the chat goes on."""
 
 import asyncio
-from typing import Any
 
 from activities.providers.demo import DemoModel, script_block
 from tests.durable.caller import Body, Caller, text_of
 from tests.durable.rows import Rows
-
-WORDS = "one two three four five six seven eight nine ten"
-
-
-def asked(word: str) -> str:
-    """A message that is answered with `word`."""
-    return script_block({"text": word}) + f" say {word}"
-
-
-def held(hold: str, after_pieces: int, of: str = "text", **step: Any) -> str:
-    """A message whose answer stops after so many pieces."""
-    stop = {"name": hold, "after_pieces": after_pieces, "of": of}
-    return script_block({"text": WORDS, "pieces": 10, **step, "hold": stop}) + f" {hold}"
+from tests.durable.saying import WORDS, held, says
 
 
 async def stop(caller: Caller, chat: str) -> None:
@@ -31,7 +18,7 @@ async def goes_on(caller: Caller, chat: str) -> None:
     """The next message is answered: the history is one that the model accepts."""
     answers = len([m for m in await caller.messages(chat) if m["role"] == "assistant"])
     reader = caller.read(chat)
-    await caller.send(chat, asked("and on"))
+    await caller.send(chat, says("and on"))
     await reader.rested(answers + 1)
     assert text_of(reader.answers()[-1]) == "and on", await caller.messages(chat)
     await caller.rows.sound(chat)
@@ -127,11 +114,11 @@ async def test_the_queue_goes_on_after_an_interrupt(caller: Caller, model: DemoM
     reader = caller.read(chat)
     await model.reached("queue-behind")
     for word in ("second", "third"):
-        await caller.send(chat, asked(word))
+        await caller.send(chat, says(word))
     await stop(caller, chat)
     await reader.rested(3)
     kept = text_of(reader.answers()[0])
-    await caller.agree(reader, chat, [said, asked("second"), asked("third")], [kept, "second", "third"])
+    await caller.agree(reader, chat, [said, says("second"), says("third")], [kept, "second", "third"])
 
 
 async def test_an_interrupt_stops_the_turn_it_was_accepted_for_and_no_other(

@@ -5,129 +5,13 @@ sent is held against the rules of its protocol.
 """
 
 import base64
-from dataclasses import dataclass, field
+import json
 from itertools import permutations
-from typing import Any
-from uuid import uuid4
 
 import pytest
-from pydantic import SecretStr
 
-from activities.providers.demo import script_block
-from activities.providers.demo.recorder import RecordedRequest
-from cli.stack import Stack
-from models.model_options import CallConfig
-from models.providers import ProviderType
-from models.store.catalog import NewModel, create_model
-from models.store.configuration import StoredSecret, provider_secret
-from models.store.providers import NewProvider, create_provider
-from runtime.configuration.changes import Change, ChangeKind, tell
-from runtime.redis import open_redis
-from runtime.secrets import MasterKeys
-from tests.activities.providers.request_rules.checked import CheckedModel
 from tests.api.files.bytes_of import PNG
-from tests.durable.caller import Body, Caller, Reader
-from tests.durable.rows import Rows
-
-KINDS = ("anthropic", "openai-responses", "openai-chat", "openrouter")
-SEARCHING = ("anthropic", "openai-responses")
-
-TIME: Body = {"name": "current_time", "input": {"timezone": "Asia/Tokyo"}}
-UTC: Body = {"name": "current_time", "input": {}}
-SEARCH: Body = {
-    "server_tools": [{"kind": "web_search", "input": {"query": "weather"}}],
-    "sources": [{"url": "https://example.org/weather", "title": "Weather"}],
-}
-TOOL_TURN = ({"thinking": "A clock would help.", "text": "Let me look.", "tools": [TIME]}, {"text": "Noon."})
-
-_SEARCHES = {"web_search_enabled": True}
-_CONFIGS: dict[str, tuple[ProviderType, str, dict[str, Any]]] = {
-    "anthropic": (ProviderType.ANTHROPIC, "", {"provider_options": {"anthropic": _SEARCHES}}),
-    "openai-responses": (ProviderType.OPENAI, "/v1", {"provider_options": {"openai": _SEARCHES}}),
-    "openai-chat": (ProviderType.OPENAI, "/v1", {"openai_config": {"use_responses_api": False}}),
-    "openrouter": (ProviderType.OPENROUTER, "/openrouter/v1", {}),
-}
-
-
-@dataclass
-class Talk:
-    """A chat that may change its model from message to message."""
-
-    caller: Caller
-    model: CheckedModel
-    models: dict[str, str]
-    chat: str = ""
-    said: list[str] = field(default_factory=list[str])
-    answers: int = 0
-
-    async def say(self, kind: str, *steps: Body, file: str | None = None) -> Reader:
-        """Send a message that scripts its answers, to a model of a kind."""
-        text = f"{script_block(*steps)} {uuid4()}"
-        self.said.append(text)
-        content = [{"type": "text", "text": text}]
-        if file is not None:
-            content.append({"type": "file", "file_id": file})
-        fields: dict[str, Any] = {"model_config_id": self.models[kind], "content": content}
-        if not self.chat:
-            self.chat = await self.caller.create(text, **fields)
-            self.reader = self.caller.read(self.chat)
-        else:
-            await self.caller.send(self.chat, text, **fields)
-        self.answers += len(steps)
-        return self.reader
-
-    async def turn(self, kind: str, *steps: Body, file: str | None = None) -> list[Body]:
-        """A whole turn; all messages of the chat behind it."""
-        reader = await self.say(kind, *steps, file=file)
-        await reader.rested(self.answers)
-        return await self.caller.messages(self.chat)
-
-    async def is_sound(self, *answers: str) -> None:
-        """The chat rests, its reader has exactly the rows, and all that was sent keeps the rules."""
-        await self.caller.agree(self.reader, self.chat, self.said, list(answers))
-        self.model.check()
-        assert "rejected" not in [request.outcome for request in self.sent()]
-
-    def sent(self) -> list[RecordedRequest]:
-        """The requests for this chat, oldest first."""
-        return [r for r in self.model.requests if r.headers.get("x-coder-chat-id") == self.chat]
-
-
-@pytest.fixture(scope="module")
-async def models(perdure: Stack, model: CheckedModel, rows: Rows) -> dict[str, str]:
-    """One model of each kind, by ids of their configurations; the providers' keys are sealed."""
-    me = await rows.first_user()
-    keys = MasterKeys(SecretStr(perdure.environment["PERDURE_MASTER_KEYS"]))
-    offered: dict[str, str] = {}
-    for kind, (provider_type, path, config) in _CONFIGS.items():
-        provider = uuid4()
-        sealed = keys.seal(SecretStr("sk-demo"), provider_secret(provider))
-        key = StoredSecret(sealed.data, sealed.master_key_id, provider_secret(provider))
-        new = NewProvider(
-            me.organization_id, provider_type, kind, kind.capitalize(), base_url=model.base_url + path
-        )
-        await create_provider(rows.engine, new, provider, key)
-        record = await create_model(
-            rows.engine,
-            me.organization_id,
-            NewModel(provider, f"demo-{kind}", kind, 200_000, config=CallConfig.model_validate(config)),
-            None,
-        )
-        offered[kind] = str(record.id)
-    redis = open_redis(perdure.redis_url)
-    await tell(redis, Change(kind=ChangeKind.PROVIDERS))
-    await redis.aclose()
-    return offered
-
-
-@pytest.fixture
-def talk(caller: Caller, model: CheckedModel, models: dict[str, str]) -> Talk:
-    return Talk(caller, model, models)
-
-
-def parts(messages: list[Body], kind: str, role: str | None = None) -> list[Body]:
-    told = (message for message in messages if role in (None, message["role"]))
-    return [part for message in told for part in message.get("content", []) if part["type"] == kind]
+from tests.durable.talk import KINDS, SEARCH, SEARCHING, TIME, TOOL_TURN, UTC, Talk, parts
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -178,10 +62,40 @@ async def test_a_search_of_the_vendor_beside_a_tool_of_ours(talk: Talk, kind: st
     assert [part["tool_name"] for part in hosted] == ["web_search"]
     assert [part["tool_call_id"] for part in results] == [part["tool_call_id"] for part in hosted]
     assert len(parts(messages, "tool-result", "tool")) == 1, "the search is not run here"
-    if kind == "openai-responses":
-        assert [part["url"] for part in parts(messages, "source")] == ["https://example.org/weather"]
+    answer = [part["type"] for part in messages[1]["content"]]
+    assert answer.index("tool-result") == answer.index("tool-call") + 1, "its result is right behind it"
+    seen = [event["message_part"]["part"] for event in talk.reader.seen if event["type"] == "message_part"]
+    for told in (parts(messages, "source"), [part for part in seen if part["type"] == "source"]):
+        assert [part["url"] for part in told] == ["https://example.org/weather"]
     await talk.turn(kind, {"text": "Again."})
+    assert all('"source"' not in request.raw_body.decode() for request in talk.sent())
     await talk.is_sound("See.", "Done.", "Again.")
+
+
+@pytest.mark.parametrize("kind", SEARCHING)
+async def test_a_search_of_the_vendor_alone_ends_the_turn(talk: Talk, kind: str) -> None:
+    messages = await talk.turn(kind, {"text": "So it is.", **SEARCH})
+    assert [message["role"] for message in messages] == ["user", "assistant"]
+    kinds = [part["type"] for part in messages[1]["content"] if part["type"] != "source"]
+    assert kinds == ["tool-call", "tool-result", "text"]
+    assert len(talk.sent()) == 1
+    await talk.is_sound("So it is.")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_nobody_is_shown_what_is_the_vendors(talk: Talk, kind: str) -> None:
+    search = SEARCH if kind in SEARCHING else {}
+    step = {"thinking": "Both.", **search, "text": "See.", "tools": [TIME]}
+    reader = await talk.say(kind, step, {"text": "Done."})
+    await reader.rested(2)
+    stored = await talk.caller.rows.ask(
+        "SELECT content FROM messages WHERE chat_id = :chat AND role = 'assistant'", chat=talk.chat
+    )
+    assert "provider_metadata" in str(stored), "there is something to hide"
+    chat = (await talk.caller.http.get(f"{talk.caller.url}/{talk.chat}")).json()
+    shown = json.dumps([chat, await talk.caller.messages(talk.chat), reader.seen])
+    hidden = ("provider_metadata", "provider_response_id", "signature", "encrypted")
+    assert [word for word in hidden if word in shown] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

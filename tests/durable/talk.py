@@ -1,0 +1,106 @@
+"""Chats with models of every kind of provider, and what is sent for them on the wire of each vendor."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activities.providers.demo import script_block
+from activities.providers.demo.recorder import RecordedRequest
+from models.model_options import CallConfig
+from models.providers import ProviderType
+from models.store.catalog import NewModel, create_model
+from models.store.configuration import StoredSecret, provider_secret
+from models.store.providers import NewProvider, create_provider
+from runtime.secrets import MasterKeys
+from tests.activities.providers.request_rules.checked import CheckedModel
+from tests.durable.caller import Body, Caller, Reader
+
+KINDS = ("anthropic", "openai-responses", "openai-chat", "openrouter")
+SEARCHING = ("anthropic", "openai-responses")
+
+TIME: Body = {"name": "current_time", "input": {"timezone": "Asia/Tokyo"}}
+UTC: Body = {"name": "current_time", "input": {}}
+SEARCH: Body = {
+    "server_tools": [{"kind": "web_search", "input": {"query": "weather"}}],
+    "sources": [{"url": "https://example.org/weather", "title": "Weather"}],
+}
+TOOL_TURN = ({"thinking": "A clock would help.", "text": "Let me look.", "tools": [TIME]}, {"text": "Noon."})
+
+_SEARCHES = {"web_search_enabled": True}
+_CONFIGS: dict[str, tuple[ProviderType, str, dict[str, Any]]] = {
+    "anthropic": (ProviderType.ANTHROPIC, "", {"provider_options": {"anthropic": _SEARCHES}}),
+    "openai-responses": (ProviderType.OPENAI, "/v1", {"provider_options": {"openai": _SEARCHES}}),
+    "openai-chat": (ProviderType.OPENAI, "/v1", {"openai_config": {"use_responses_api": False}}),
+    "openrouter": (ProviderType.OPENROUTER, "/openrouter/v1", {}),
+}
+
+
+@dataclass
+class Talk:
+    """A chat that may change its model from message to message."""
+
+    caller: Caller
+    model: CheckedModel
+    models: dict[str, str]
+    chat: str = ""
+    said: list[str] = field(default_factory=list[str])
+    answers: int = 0
+
+    async def say(self, kind: str, *steps: Body, file: str | None = None) -> Reader:
+        """Send a message that scripts its answers, to a model of a kind."""
+        text = f"{script_block(*steps)} {uuid4()}"
+        self.said.append(text)
+        content = [{"type": "text", "text": text}]
+        if file is not None:
+            content.append({"type": "file", "file_id": file})
+        fields: dict[str, Any] = {"model_config_id": self.models[kind], "content": content}
+        if not self.chat:
+            self.chat = await self.caller.create(text, **fields)
+            self.reader = self.caller.read(self.chat)
+        else:
+            await self.caller.send(self.chat, text, **fields)
+        self.answers += len(steps)
+        return self.reader
+
+    async def turn(self, kind: str, *steps: Body, file: str | None = None) -> list[Body]:
+        """A whole turn; all messages of the chat behind it."""
+        reader = await self.say(kind, *steps, file=file)
+        await reader.rested(self.answers)
+        return await self.caller.messages(self.chat)
+
+    async def is_sound(self, *answers: str) -> None:
+        """The chat rests, its reader has exactly the rows, and all that was sent keeps the rules."""
+        await self.caller.agree(self.reader, self.chat, self.said, list(answers))
+        self.model.check()
+        assert "rejected" not in [request.outcome for request in self.sent()]
+
+    def sent(self) -> list[RecordedRequest]:
+        """The requests for this chat, oldest first."""
+        return [r for r in self.model.requests if r.headers.get("x-coder-chat-id") == self.chat]
+
+
+async def offer_models(engine: AsyncEngine, organization: UUID, keys: MasterKeys, url: str) -> dict[str, str]:
+    """Have one model of each kind offered, by ids of their configurations.
+
+    Args:
+        keys: the providers' keys are sealed with them.
+        url: where the scripted server is.
+    """
+    offered: dict[str, str] = {}
+    for kind, (provider_type, path, config) in _CONFIGS.items():
+        provider = uuid4()
+        sealed = keys.seal(SecretStr("sk-demo"), provider_secret(provider))
+        key = StoredSecret(sealed.data, sealed.master_key_id, provider_secret(provider))
+        new = NewProvider(organization, provider_type, kind, kind.capitalize(), base_url=url + path)
+        await create_provider(engine, new, provider, key)
+        model = NewModel(provider, f"demo-{kind}", kind, 200_000, config=CallConfig.model_validate(config))
+        offered[kind] = str((await create_model(engine, organization, model, None)).id)
+    return offered
+
+
+def parts(messages: list[Body], kind: str, role: str | None = None) -> list[Body]:
+    told = (message for message in messages if role in (None, message["role"]))
+    return [part for message in told for part in message.get("content", []) if part["type"] == kind]
