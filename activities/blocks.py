@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from activities.providers.json_text import STORED_LEVELS, decode_json, nests_deeper
+from activities.providers.json_text import decode_json
+from models.nesting import nests_deeper
 from models.parts import (
     OpaquePart,
     Part,
@@ -165,7 +166,7 @@ def _whole_arguments(written: str) -> Any:
         value = decode_json(written)
     except ValueError:
         return written
-    return written if nests_deeper(value, STORED_LEVELS) else value
+    return written if nests_deeper(value) else value
 
 
 def _object_or_none(written: str) -> Any:
@@ -174,6 +175,6 @@ def _object_or_none(written: str) -> Any:
         value = decode_json(written)
     except ValueError:
         return None
-    if not isinstance(value, dict) or nests_deeper(value, STORED_LEVELS):
+    if not isinstance(value, dict) or nests_deeper(value):
         return None
     return value  # pyright: ignore[reportUnknownVariableType]

@@ -15,12 +15,13 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, TemporalError
 
 from activities import metrics
 from activities.announcing import hints_of_compaction, hints_of_summary
 from activities.answer import AnswerBuilder
 from activities.attachments import Attachments
+from activities.committing import patiently
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import EpisodeWriter, LiveView
@@ -42,23 +43,30 @@ from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.registry import ToolRegistry
 from models.chat_model import ChatModel
 from models.chat_state import ChatState, ChatStatus, turn_is_over
-from models.compaction import CompactionReason, context_tokens, estimated_tokens, usage_percent
+from models.compaction import (
+    SUMMARY_TOOL,
+    CompactionReason,
+    context_tokens,
+    estimated_tokens,
+    usage_percent,
+)
 from models.failures import Failure, FailureKind, retry_delay_seconds
 from models.parts import ToolCallPart, ToolResultPart, dump_part
 from models.store import compactions
 from models.store.boundaries import boundary_rows, replayed_rows
-from models.store.bundle import read_state
+from models.store.bundle import NewMessage, read_state
 from models.store.compactions import BegunCompaction
 from models.store.transcripts import TranscriptMessage, read_transcript, unanswered
 from models.turns import Compaction, StepEnd
 
 log = structlog.get_logger(__name__)
 
-SUMMARY_TOOL = "chat_summarized"
-"""Name of the call by which clients are shown a compaction."""
-
 ATTEMPTS = 3
 """Calls that may fail for a transient reason before the chat goes on without a summary."""
+
+_UNFORESEEN = Failure(
+    kind=FailureKind.GENERIC, message="The conversation could not be summarized, for an unexpected reason."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,33 +102,49 @@ class Compactions:
     @activity.defn
     async def compact(self, compaction: Compaction) -> ChatState:
         async with beating(), self.stops.watch(compaction.chat_id, compaction.turn) as stop:
-            begun = await compactions.begin_compaction(self.engine, compaction)
-            if isinstance(begun, ChatState):  # whoever committed it may have died before it could tell
-                hints = hints_of_compaction(compaction, begun)
-                self.live.wake(compaction.chat_id, begun.snapshot_version, hints)
-                return begun
             try:
-                model = await self.directory.model(
-                    begun.model_config_id, begun.organization_id, begun.owner_id
+                return await self._attempt(compaction, stop)
+            except TemporalError:
+                raise  # it asks for another attempt
+            except Exception as err:
+                if passes(err):
+                    raise
+                # Another attempt would be paid for as well, and would end the same.
+                log.error(
+                    "a compaction failed unexpectedly",
+                    error=type(err).__name__,
+                    chat_id=str(compaction.chat_id),
+                    turn=compaction.turn,
+                    step=compaction.step,
                 )
-            except ModelCallError as err:
-                return await to_the_end(self._without_model(compaction, begun, err.failure))
-            writer = self.live.open_episode(compaction.chat_id, begun.episode)
-            run = _Run(self, compaction, begun, model, writer)
-            try:
-                summary = await unless_stopped(run.summarize(), stop)
-            except Stopped:
-                run.writer.abandon()
-                return await read_state(self.engine, compaction.chat_id)
-            except BaseException:
-                run.writer.abandon()
-                raise
-            return await to_the_end(run.conclude(summary))
+                return await to_the_end(self._without_summary(compaction, None, _UNFORESEEN))
 
-    async def _without_model(
-        self, compaction: Compaction, begun: BegunCompaction, failure: Failure
+    async def _attempt(self, compaction: Compaction, stop: asyncio.Event) -> ChatState:
+        begun = await compactions.begin_compaction(self.engine, compaction)
+        if isinstance(begun, ChatState):  # whoever committed it may have died before it could tell
+            hints = hints_of_compaction(compaction, begun)
+            self.live.wake(compaction.chat_id, begun.snapshot_version, hints)
+            return begun
+        try:
+            model = await self.directory.model(begun.model_config_id, begun.organization_id, begun.owner_id)
+        except ModelCallError as err:
+            return await to_the_end(self._without_summary(compaction, begun, err.failure))
+        writer = self.live.open_episode(compaction.chat_id, begun.episode)
+        run = _Run(self, compaction, begun, model, writer)
+        try:
+            summary = await unless_stopped(run.summarize(), stop)
+        except Stopped:
+            run.writer.abandon()
+            return await read_state(self.engine, compaction.chat_id)
+        except BaseException:
+            run.writer.abandon()
+            raise
+        return await to_the_end(run.conclude(summary))
+
+    async def _without_summary(
+        self, compaction: Compaction, begun: BegunCompaction | None, failure: Failure
     ) -> ChatState:
-        """There is nothing to ask for a summary."""
+        """There is nothing to ask for a summary, or none came of it that could be kept."""
         state = await compactions.give_up(self.engine, compaction, begun, failure)
         self.live.wake(compaction.chat_id, state.snapshot_version, hints_of_compaction(compaction, state))
         return state
@@ -177,10 +201,7 @@ class _Run:
             await self.writer.close()
             waiting = self._conversation.unanswered
             rows = [*boundary_rows(summary_text(summary), self._call, result), *replayed_rows(waiting)]
-            failure = self._still_too_long(summary)
-            state = await compactions.commit_compaction(
-                means.engine, compaction, begun, rows, summary, failure
-            )
+            state = await self._commit(rows, summary)
             self._count("success")
             self._count_turn(state)
             hints = (*hints_of_compaction(compaction, state), *hints_of_summary(compaction.chat_id, state))
@@ -198,6 +219,17 @@ class _Run:
         self._count_turn(state)
         means.live.wake(compaction.chat_id, state.snapshot_version, hints_of_compaction(compaction, state))
         return state
+
+    async def _commit(self, rows: Sequence[NewMessage], summary: str) -> ChatState:
+        means, compaction, begun = self._means, self._compaction, self._begun
+        failure = self._still_too_long(summary)
+        try:
+            return await patiently(
+                lambda: compactions.commit_compaction(means.engine, compaction, begun, rows, summary, failure)
+            )
+        except Exception:
+            self._count("error")
+            raise
 
     async def _ask(self) -> str:
         """One call, or several shorter ones where the provider refuses the prompt for its length."""

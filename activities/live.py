@@ -6,6 +6,7 @@ Postgres, and a writer that lost its episode publishes it again from the start.
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from models.stream import (
     Role,
     Stop,
     WakeUp,
+    decode_entry,
     encode_entry,
     stream_key,
 )
@@ -129,6 +131,20 @@ class LiveView:
             log.warning("live view not reached", error=type(err).__name__)
             return 0
 
+    async def read(self, chat_id: UUID) -> list[tuple[datetime, Entry]]:
+        """What a chat's stream holds, each entry with the time at which it came; nothing where Redis does not
+        answer."""
+        if asyncio.get_running_loop().time() < self._quiet_until:
+            return []
+        client: Any = self._redis
+        try:
+            found: list[tuple[bytes, dict[bytes, bytes]]] = await client.xrange(stream_key(chat_id))
+        except (RedisError, OSError) as err:
+            log.warning("live view not read", error=type(err).__name__)
+            return []
+        entries = ((_time_of(entry_id), decode_entry(fields)) for entry_id, fields in found)
+        return [(at, entry) for at, entry in entries if entry is not None]
+
     def open_episode(self, chat_id: UUID, episode: Episode) -> "EpisodeWriter":
         self._streaming += 1
         return EpisodeWriter(self, chat_id, episode)
@@ -225,6 +241,11 @@ class EpisodeWriter:
         whole = held >= min(self._entries, STREAM_MAX_ENTRIES)
         self._sent = len(self._parts) if whole else 0
         return whole
+
+
+def _time_of(entry_id: bytes) -> datetime:
+    """Redis names an entry by the milliseconds at which it came."""
+    return datetime.fromtimestamp(int(entry_id.split(b"-")[0]) / 1000, UTC)
 
 
 def _weight(part: dict[str, Any]) -> int:

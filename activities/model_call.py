@@ -7,7 +7,7 @@ the step is run again.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -19,6 +19,7 @@ from activities import metrics
 from activities.announcing import hints_of_step
 from activities.answer import AnswerBuilder, shown_as
 from activities.attachments import Attachments
+from activities.committing import patiently
 from activities.context_limit import context_limit
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
@@ -37,6 +38,7 @@ from activities.providers.protocol import (
     ModelProvider,
     ModelRequest,
 )
+from activities.remains import read_remains
 from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.offer import Offer
@@ -52,9 +54,6 @@ from models.store.transcripts import read_transcript
 from models.turns import ModelCall, StepEnd, StepOutcome
 
 log = structlog.get_logger(__name__)
-
-_COMMIT_PATIENCE_SECONDS = 60.0
-_COMMIT_PAUSE_SECONDS = 0.25
 
 _UNFORESEEN = Failure(
     kind=FailureKind.GENERIC, message="The chat request failed unexpectedly. Send the message again."
@@ -179,6 +178,8 @@ class ModelCalls:
         if isinstance(ending.result, Failure):
             outcome = await self._fail(attempt, ending.result)
         else:
+            if ending.interrupted and not ending.result.parts:
+                ending = replace(ending, result=await self._seen_before(attempt) or ending.result)
             outcome, _ = await asyncio.gather(self._commit(call, ending), ending.writer.close())
             if outcome.end is StepEnd.COMMITTED:
                 metrics.STEPS.labels(model.provider, model.model).inc()
@@ -187,21 +188,19 @@ class ModelCalls:
         self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
         return outcome
 
+    async def _seen_before(self, attempt: _Attempt) -> Answer | None:
+        """What readers saw of an earlier attempt whose worker has died, for one that was stopped before it
+        had said anything."""
+        call, begun = attempt.call, attempt.begun
+        kept = await read_remains(self.live, call.chat_id, begun.episode, _now())
+        return Answer(kept.parts, kept.calls, attempt.model.config_id) if kept else None
+
     async def _commit(self, call: ModelCall, ending: _Ending) -> StepOutcome:
-        """Commit an answer, also over a database that is away for a moment: it was paid for, and people have
-        read it. Repeating it is harmless."""
-        assert isinstance(ending.result, Answer)
-        patience = time.monotonic() + _COMMIT_PATIENCE_SECONDS
-        while True:
-            try:
-                return await steps.commit_step(
-                    self.engine, call, ending.result, interrupted=ending.interrupted
-                )
-            except Exception as err:
-                if not passes(err) or time.monotonic() > patience:
-                    raise
-                log.warning("a finished step waits for the database", error=type(err).__name__)
-                await asyncio.sleep(_COMMIT_PAUSE_SECONDS)
+        answer = ending.result
+        assert isinstance(answer, Answer)
+        return await patiently(
+            lambda: steps.commit_step(self.engine, call, answer, interrupted=ending.interrupted)
+        )
 
     async def _stream(self, attempt: _Attempt, builder: AnswerBuilder, writer: EpisodeWriter) -> Finish:
         """Read the model's answer into the builder and onto the stream.

@@ -25,7 +25,7 @@ from activities.passing import passes
 from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.offer import Offer
-from activities.tools.outcome import ToolOutcome, budget_bytes, failed, truncated
+from activities.tools.outcome import ToolOutcome, failed, truncated
 from activities.tools.prepared import PreparedCall
 from activities.tools.registry import ToolRegistry
 from activities.tools.tool import ToolContext
@@ -33,6 +33,7 @@ from models.parts import ToolResultPart, dump_part
 from models.store import tool_results
 from models.store.tool_results import CallRecord, StepResults
 from models.stream import EPISODE_MAX_BYTES, Preview, PreviewPart
+from models.tool_output import budget_bytes
 from models.turns import ToolEnd, ToolRun
 
 log = structlog.get_logger(__name__)

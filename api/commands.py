@@ -1,10 +1,20 @@
 """Commands to a chat's workflow, and the HTTP answers to what may become of them."""
 
+from uuid import uuid4
+
 from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.errors import ApiError, invalid, not_found, unavailable
+from api.requests import command_hash, key_reused
+from api.services import Services
 from api.temporal_gateway import Command, CommandRejected, TemporalGateway, Unavailable
+from models.chat_state import ChatState
+from models.ids import keyed_command_id
+from models.store import drafts
+from models.store.accounts import Caller
 from models.store.chats import ChatRecord
+from models.store.drafts import Answer, Draft, NewDraft
 from models.turns import Receipt, Verdict
 
 
@@ -38,6 +48,69 @@ _NOT_DONE = {
     Verdict.FAMILY_INVALID: ("A chat of a subagent is in an invalid state.", "Reconcile it first."),
 }
 """Refusals with 409."""
+
+
+async def run_once(
+    services: Services,
+    chat: ChatRecord,
+    caller: Caller,
+    name: Command,
+    argument: BaseModel | None = None,
+    *,
+    key: str | None,
+) -> ChatState:
+    """Carry out a command that has no content, once for all requests of the caller that come with this key.
+
+    An empty draft keeps the receipt, as that of a message does: it ends as exactly one of delivered and
+    withdrawn, so a repetition gets the first answer, or has its own try.
+
+    Returns:
+        The chat's state as the command has left it.
+
+    Raises:
+        ApiError: as `run_command`; 422, the key came with another request before.
+    """
+    gateway = services.gateway
+    if key is None:
+        return (await run_command(gateway, chat, name, argument, update_id=f"{name}:{uuid4()}")).state
+    new = NewDraft(content=[], request_hash=command_hash(name, argument), idempotency_key=key)
+    draft = await drafts.store_draft(services.engine, chat_id=chat.id, created_by=caller.user_id, new=new)
+    if draft.request_hash != new.request_hash:
+        raise key_reused()
+    answer = draft.answer or await _carried_out(services, chat, name, argument, draft)
+    assert answer.state is not None  # an equal hash: it was a command without content then, too
+    return answer.state
+
+
+async def _carried_out(
+    services: Services, chat: ChatRecord, name: Command, argument: BaseModel | None, draft: Draft
+) -> Answer:
+    try:
+        command_id = keyed_command_id(draft.id, draft.delivery)
+        await run_command(services.gateway, chat, name, argument, update_id=command_id)
+    except ApiError as error:
+        not_done = _withdrawn() if error.status == 503 else error
+        return await answer_or(services.engine, draft, not_done)
+    answer = await drafts.read_answer(services.engine, draft.id)
+    assert answer is not None  # it was applied, and that is where the receipt is kept
+    return answer
+
+
+def _withdrawn() -> ApiError:
+    return unavailable(
+        "No worker has taken this in time.",
+        "Nothing was done. Repeat the request, with the same Idempotency-Key.",
+    )
+
+
+async def answer_or(engine: AsyncEngine, draft: Draft, error: ApiError) -> Answer:
+    """Withdraw a draft and raise, unless it was placed after all."""
+    if await drafts.withdraw(engine, draft.id):
+        raise error
+    answer = await drafts.read_answer(engine, draft.id)
+    if answer is None:  # another request with the same key has just revived it
+        raise error
+    return answer
 
 
 async def run_command(

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
 from api.errors import invalid
 from api.services import Services
+from models.nesting import STORED_LEVELS, nests_deeper
 from models.parts import FilePart, FileReferencePart, TextPart, dump_part
 from models.store.accounts import Caller
 from models.store.file_links import FILES_PER_CHAT
@@ -28,6 +29,8 @@ Text = Annotated[str, AfterValidator(_encodable)]
 
 
 def _storable(value: JsonValue) -> JsonValue:
+    if nests_deeper(value):
+        raise ValueError(f"must not be nested more than {STORED_LEVELS} deep")
     try:
         orjson.dumps(value)
     except TypeError as error:
@@ -36,7 +39,7 @@ def _storable(value: JsonValue) -> JsonValue:
 
 
 Json = Annotated[JsonValue, AfterValidator(_storable)]
-"""Any JSON that can be stored and sent: text as above, numbers within 64 bits."""
+"""Any JSON that can be stored and sent: text as above, numbers within 64 bits, not nested too deeply."""
 
 _LINE = Annotated[int, Field(ge=0, le=2**31 - 1)]
 

@@ -112,7 +112,7 @@ def pending_payload(pending: PendingCall) -> dict[str, Any]:
         "tool_call_id": pending.call.id,
         "tool_name": pending.call.name,
         "args": orjson.dumps(pending.args).decode(),
-        "action": "result" if pending.call.client else "approval",
+        "action": pending.awaits,
     }
 
 

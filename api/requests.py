@@ -23,7 +23,7 @@ IdempotencyKey = Annotated[
     Header(
         alias="Idempotency-Key",
         description="Makes a repetition of this request harmless: it gets the answer of the first. "
-        "1 to 255 printable characters, unique per caller and kind of request.",
+        "1 to 255 printable characters, unique per caller, and per chat where there is one.",
     ),
 ]
 
@@ -49,6 +49,12 @@ def request_hash(body: BaseModel, about: int | None = None) -> str:
     if about is not None:
         canonical += f" about {about}".encode()
     return hashlib.sha256(canonical).hexdigest()
+
+
+def command_hash(name: str, argument: BaseModel | None) -> str:
+    """The same for a request whose path says all."""
+    said = b"" if argument is None else orjson.dumps(argument.model_dump(mode="json"))
+    return hashlib.sha256(name.encode() + b" " + said).hexdigest()
 
 
 def key_reused() -> Exception:

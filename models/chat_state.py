@@ -72,12 +72,22 @@ class Approval(StrEnum):
     GIVEN = "given"
 
 
+class Awaited(StrEnum):
+    """What somebody outside has to give before a call can go on."""
+
+    APPROVAL = "approval"
+    RESULT = "result"
+
+
 class ToolCallRef(BaseModel):
     """A tool call without its content: enough to name it and to decide what is to be done about it.
 
+    Where a call runs is said here, with the call, and not looked up again: `awaits` is what the workflow
+    itself waits for, and a call that awaits nothing is an activity's.
+
     Attributes:
         client: the client that declared the tool runs it, and posts the result.
-        approval: a pending one holds the call up.
+        approval: a pending one holds the call up, also one of the client.
         stop_after: its success ends the turn.
         timeout_seconds: longest run of the tool.
     """
@@ -92,9 +102,16 @@ class ToolCallRef(BaseModel):
     timeout_seconds: float = 60.0
 
     @property
+    def awaits(self) -> Awaited | None:
+        """What somebody outside has to give next; None: nothing, a worker can run the call now."""
+        if self.approval is Approval.PENDING:
+            return Awaited.APPROVAL
+        return Awaited.RESULT if self.client else None
+
+    @property
     def runnable(self) -> bool:
         """A worker can run it now; else somebody outside has to act first."""
-        return not self.client and self.approval is not Approval.PENDING
+        return self.awaits is None
 
     def stored(self) -> dict[str, Any]:
         """The form kept on the chat's row: what is as usual is left out."""

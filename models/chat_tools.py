@@ -20,7 +20,7 @@ class ChatTools(BaseModel):
 
     Attributes:
         dynamic: tools of the client.
-        approval_required: names of tools whose calls wait for a person.
+        approval_required: names of tools, of the deployment or of the client, whose calls wait for a person.
         active: names of the deployment's tools that may be called; None stands for all.
     """
 

@@ -13,6 +13,9 @@ NEVER_PERCENT = 100
 MAX_REENTRIES = 3
 """How often a turn goes on by itself because its last step was followed by a compaction."""
 
+SUMMARY_TOOL = "chat_summarized"
+"""Name of the call by which clients are shown a compaction."""
+
 BYTES_PER_TOKEN = 3
 """A cautious guess for a prompt that no model has counted yet."""
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from models.chat_state import ChatState, ChatStatus, StateName, ToolCallRef
 from models.failures import FailureKind
+from models.ids import keyed_request_id
 
 
 class _Small(BaseModel):
@@ -67,7 +68,8 @@ class Write(_Small):
         clear_context: let the next prompt begin behind this write.
         keep_compaction: a compaction that is due stays due; any other write forgets it.
         stop_turn: tell the worker that streams the turn `expect_turn` to stop, once this is committed.
-        action_seconds: how long somebody outside may take to act, from now.
+        action_seconds: how long somebody outside may take to act, from now. With answers: where the chat
+            goes on waiting after them, for what they leave undecided; it stays in `requires_action` then.
         reconcile: the chat was in no state of the matrix; say so in `last_error`.
         family: do the same with all chats below this one.
     """
@@ -109,6 +111,12 @@ class Write(_Small):
         return self.status is ChatStatus.WAITING or self.promote_head
 
     @property
+    def finishes_interruption(self) -> bool:
+        """Nothing of the interrupted turn is running any more: the chat rests, or goes on with the next."""
+        interrupted = self.expect in (StateName.I0, StateName.I1)
+        return interrupted and self.close_calls is CallsClosedBy.INTERRUPT
+
+    @property
     def answers(self) -> Placement | None:
         """What kind of answers to open calls the draft holds, if it holds any."""
         return self.place if self.place in (Placement.RESULTS, Placement.APPROVALS) else None
@@ -120,6 +128,12 @@ class Commit(_Small):
     chat_id: UUID
     command_id: str
     write: Write
+
+    @property
+    def draft(self) -> UUID | None:
+        """The row that keeps the receipt, beside that of the chat: the draft with the content, or an empty
+        one of a command that came with an idempotency key."""
+        return self.write.draft or keyed_request_id(self.command_id)
 
 
 class Verdict(StrEnum):

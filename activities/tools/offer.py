@@ -58,15 +58,15 @@ class Offer:
         return self.registry.prepare(name, raw_args)
 
     def _planned(self, call: ToolCallRef) -> ToolCallRef:
+        listed = call.name in self.chat.approval_required
         if call.name in self._dynamic():
-            return call.model_copy(update={"client": True})
+            return call.model_copy(update={"client": True, "approval": _approval(needed=listed)})
         tool = self.registry.find(call.name)
         if tool is None or not self._active(call.name):
             return call
-        asks = tool.needs_approval or call.name in self.chat.approval_required
         return call.model_copy(
             update={
-                "approval": Approval.PENDING if asks else Approval.NOT_NEEDED,
+                "approval": _approval(needed=listed or tool.needs_approval),
                 "stop_after": tool.stop_after,
                 "timeout_seconds": tool.timeout_seconds,
             }
@@ -91,6 +91,10 @@ class Offer:
 
     def _hidden_by_own(self, tool: DynamicTool) -> bool:
         return self.registry.find(tool.name) is not None and self._active(tool.name)
+
+
+def _approval(*, needed: bool) -> Approval:
+    return Approval.PENDING if needed else Approval.NOT_NEEDED
 
 
 def _schema(tool: DynamicTool) -> dict[str, Any]:

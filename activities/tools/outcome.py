@@ -2,19 +2,23 @@
 
 import json
 import re
+from base64 import b64decode
 from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from activities.providers.json_text import STORED_LEVELS, nests_deeper
-from activities.tools.tool import Media, Result
+from activities.providers.json_text import as_object
+from activities.tools.tool import Media, Result, ToolError
+from models.nesting import STORED_LEVELS, nests_deeper
+from models.tool_output import shortened, text_of
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-_BYTES_PER_TOKEN = 3
-_LEAST_BUDGET_BYTES = 16 * 1024
-_BUDGET_WHEN_UNKNOWN_BYTES = 64 * 1024
-_MARKER_RESERVE_BYTES = 256
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,99}")
+
+MAX_MEDIA_CHARACTERS = 5 * 1024 * 1024
+"""Of one result that is media, in base64: what the strictest vendor takes of one picture. One that is larger
+would end every later turn of the chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class ToolOutcome:
 
     def text(self) -> str:
         """The result as a model reads it."""
-        return self.result if isinstance(self.result, str) else json.dumps(self.result, ensure_ascii=False)
+        return text_of(self.result)
 
 
 def outcome_of(result: Result) -> ToolOutcome:
@@ -45,12 +49,14 @@ def outcome_of(result: Result) -> ToolOutcome:
         ValueError: it is no JSON: of another type, or with numbers that JSON does not have; or nested more
             than 100 deep.
         TypeError: the same.
+        ToolError: it is media that no model takes.
     """
     if isinstance(result, Media):
+        _checked_media(result)
         media: dict[str, JsonValue] = {"media_type": result.media_type, "data": result.data}
         return ToolOutcome(valid_text({**media, "text": result.text}), is_media=True)
     json.dumps(result, allow_nan=False)
-    if nests_deeper(result, STORED_LEVELS):
+    if nests_deeper(result):
         raise ValueError(f"the result is nested more than {STORED_LEVELS} deep")
     return ToolOutcome(valid_text(result))
 
@@ -72,28 +78,35 @@ def valid_text(value: JsonValue) -> JsonValue:
             return value
 
 
-def budget_bytes(context_limit_tokens: int | None) -> int:
-    """How long a result may be: a third of what the model can take in (spec chat-loop.md 1.9)."""
-    if not context_limit_tokens:
-        return _BUDGET_WHEN_UNKNOWN_BYTES
-    return max(context_limit_tokens // 3 * _BYTES_PER_TOKEN, _LEAST_BUDGET_BYTES)
-
-
 def truncated(outcome: ToolOutcome, budget: int) -> ToolOutcome | None:
-    """The outcome cut to a budget in bytes; None if it fits. Of what is not text, its JSON is cut."""
+    """The outcome cut to a budget in bytes; None if it fits. Of media only the text beside them is cut."""
     if outcome.is_media:
-        return None
-    whole = outcome.text().encode()
-    if len(whole) <= budget:
-        return None
-    return replace(outcome, result=_head_and_tail(whole, budget))
+        media = as_object(outcome.result)
+        text = shortened(media["text"], budget)
+        return None if text is None else replace(outcome, result={**media, "text": text})
+    text = shortened(outcome.result, budget)
+    return None if text is None else replace(outcome, result=text)
 
 
-def _head_and_tail(whole: bytes, budget: int) -> str:
-    if budget <= 2 * _MARKER_RESERVE_BYTES:
-        return whole[:budget].decode(errors="ignore")
-    kept = budget - _MARKER_RESERVE_BYTES
-    head = kept * 2 // 3
-    tail = kept - head
-    marker = f"\n\n[... {len(whole) - kept} of {len(whole)} bytes left out here ...]\n\n"
-    return whole[:head].decode(errors="ignore") + marker + whole[-tail:].decode(errors="ignore")
+def _checked_media(media: Media) -> None:
+    """Refuse what no model takes, while the tool can still say so.
+
+    Raises:
+        ToolError: the media type or the base64 is none, or there is too much of it.
+    """
+    if not _MEDIA_TYPE.fullmatch(media.media_type):
+        raise ToolError(f"The tool has returned media of no type that there is: {media.media_type[:100]!r}.")
+    if len(media.data) > MAX_MEDIA_CHARACTERS:
+        raise ToolError(
+            f"The tool has returned {media.media_type} of {_megabytes(len(media.data))} in base64; "
+            f"{_megabytes(MAX_MEDIA_CHARACTERS)} can be shown to a model at most. Ask for a smaller one: "
+            "a lower resolution, a part of it, or another format."
+        )
+    try:
+        b64decode(media.data, validate=True)
+    except ValueError:
+        raise ToolError(f"The tool has returned {media.media_type} that is not base64.") from None
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1024**2:.1f} MiB"

@@ -16,7 +16,7 @@ from api.messages.sending import deliver, store
 from api.requests import IdempotencyKey, checked_key, request_hash
 from api.schemas import errors
 from api.services import Services, services_of
-from models.chat_state import Approval, ChatStatus
+from models.chat_state import Awaited, ChatStatus
 from models.store.accounts import Caller
 from models.store.chats import ChatRecord
 from models.store.drafts import NewDraft
@@ -39,7 +39,7 @@ async def submit_tool_results(
 ) -> Response:
     """Give the results of the tools that the client runs. All calls that wait for it, and no others."""
     content = [result.model_dump(mode="json") for result in body.results]
-    pending = {call.id for call in chat.state.open_calls if call.client}
+    pending = {call.id for call in chat.state.open_calls if call.awaits is Awaited.RESULT}
     problem = _problem("results", content, pending)
     missing = sorted(pending - {answer["tool_call_id"] for answer in content})
     if problem is None and missing:
@@ -59,9 +59,9 @@ async def decide_approvals(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Let calls run that wait for approval, or deny them; the model is told the reason. Calls that are not
-    decided yet go on waiting."""
+    decided yet go on waiting, and so does the chat: what is approved runs once all are decided."""
     content = [approval.model_dump(mode="json") for approval in body.approvals]
-    pending = {call.id for call in chat.state.open_calls if call.approval is Approval.PENDING}
+    pending = {call.id for call in chat.state.open_calls if call.awaits is Awaited.APPROVAL}
     problem = _problem("approvals", content, pending)
     await _answer(
         services_of(request), caller, chat, body, content, Placement.APPROVALS, problem, idempotency_key

@@ -11,7 +11,9 @@ class ToolResult(BaseModel):
     """What a tool of the client has answered."""
 
     tool_call_id: Text
-    output: Json
+    output: Json = Field(
+        description="Any JSON. What is longer than a third of what the model takes in is cut in the middle."
+    )
     is_error: bool = False
 
 

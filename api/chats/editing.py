@@ -12,7 +12,7 @@ from api.requests import without_nul
 from api.services import Services
 from models.hints import Hint, HintKind
 from models.store.accounts import Caller
-from models.store.audit import write_done
+from models.store.audit import Change
 from models.store.chats import ChatRecord
 from models.store.edits import Edit, edit_chat, stage_edit
 from models.store.pins import close_gaps
@@ -37,16 +37,16 @@ async def apply_edit(
     if body.archived is None:
         await edit_chat(services.engine, caller, chat, edit, body.pin_order, change)
     else:
-        await _edit_and_archive(services, chat, edit, archived=body.archived)
-        await write_done(services.engine, change, 204)
+        await _edit_and_archive(services, chat, edit, change, archived=body.archived)
     if edit.title is not None:
         services.hints.send(Hint(chat.owner_id, chat.id, HintKind.TITLE_CHANGE))
 
 
-async def _edit_and_archive(services: Services, chat: ChatRecord, edit: Edit, *, archived: bool) -> None:
+async def _edit_and_archive(
+    services: Services, chat: ChatRecord, edit: Edit, change: Change, *, archived: bool
+) -> None:
     command_id = f"set-archived:{uuid4()}"
-    if edit.columns():
-        await stage_edit(services.engine, chat.id, edit, command_id=command_id)
+    await stage_edit(services.engine, chat.id, edit, change, command_id=command_id)
     await run_command(
         services.gateway, chat, "set_archived", SetArchived(archived=archived), update_id=command_id
     )

@@ -59,7 +59,7 @@ class CreateChat(BaseModel):
     approval_required_tools: list[ToolName] | None = Field(
         default=None,
         max_length=MAX_TOOLS,
-        description="Tools of the deployment whose calls wait for approval in this chat.",
+        description="Tools, of the deployment or of the client, whose calls wait for approval in this chat.",
     )
     plan_mode: str | None = _NOT_YET
     reasoning_effort: str | None = Field(default=None, description=EFFORT)

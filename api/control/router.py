@@ -1,7 +1,6 @@
 """Routes of commands without a body (spec api.md 5.7 to 5.10)."""
 
 from dataclasses import replace
-from uuid import uuid4
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -9,7 +8,7 @@ from starlette.responses import Response
 
 from api.auth.principals import CurrentCaller
 from api.chats.access import OwnedChat, UpdatableChat, refuse_archived
-from api.commands import run_command
+from api.commands import run_once
 from api.errors import not_found
 from api.payloads import chat_payload
 from api.requests import IdempotencyKey, checked_key, json_answer
@@ -26,57 +25,63 @@ router = APIRouter(tags=["chats"])
 @router.post(
     "/chats/{chat}/interrupt",
     operation_id="interruptChat",
-    responses={200: {"model": Chat}, **errors(400, 404, 409, 503)},
+    responses={200: {"model": Chat}, **errors(400, 404, 409, 422, 503)},
 )
 async def interrupt_chat(
     request: Request, chat: UpdatableChat, caller: CurrentCaller, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Stop the running turn. What the model has said so far is kept; it appears as a message shortly."""
-    return await _changed_by(request, chat, caller, "interrupt", checked_key(idempotency_key))
+    return await _changed_by(request, chat, caller, "interrupt", idempotency_key)
 
 
 @router.post(
     "/chats/{chat}/compact",
     operation_id="compactChat",
-    responses={200: {"model": Chat}, **errors(400, 403, 404, 409, 503)},
+    responses={200: {"model": Chat}, **errors(400, 403, 404, 409, 422, 503)},
 )
-async def compact_chat(request: Request, chat: OwnedChat, caller: CurrentCaller) -> Response:
+async def compact_chat(
+    request: Request, chat: OwnedChat, caller: CurrentCaller, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Have the conversation summarized, so that the model reads the summary in its place. The chat runs
     until the summary is written; all messages stay to be read."""
     refuse_archived(chat)
-    return await _changed_by(request, chat, caller, "compact")
+    return await _changed_by(request, chat, caller, "compact", idempotency_key)
 
 
 @router.post(
     "/chats/{chat}/clear",
     operation_id="clearChat",
-    responses={200: {"model": Chat}, **errors(400, 403, 404, 409, 503)},
+    responses={200: {"model": Chat}, **errors(400, 403, 404, 409, 422, 503)},
 )
-async def clear_chat(request: Request, chat: OwnedChat, caller: CurrentCaller) -> Response:
+async def clear_chat(
+    request: Request, chat: OwnedChat, caller: CurrentCaller, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Let the model forget the conversation so far. All messages stay to be read."""
     refuse_archived(chat)
-    return await _changed_by(request, chat, caller, "clear")
+    return await _changed_by(request, chat, caller, "clear", idempotency_key)
 
 
 @router.post(
     "/chats/{chat}/reconcile-invalid",
     operation_id="reconcileInvalidChat",
-    responses={200: {"model": Chat}, **errors(400, 404, 409, 503)},
+    responses={200: {"model": Chat}, **errors(400, 404, 409, 422, 503)},
 )
-async def reconcile_chat(request: Request, chat: UpdatableChat, caller: CurrentCaller) -> Response:
+async def reconcile_chat(
+    request: Request, chat: UpdatableChat, caller: CurrentCaller, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Bring a chat back whose status, queue and archiving contradict each other. It rests in `error` then,
     with its queue."""
-    return await _changed_by(request, chat, caller, "reconcile_invalid")
+    return await _changed_by(request, chat, caller, "reconcile_invalid", idempotency_key)
 
 
 async def _changed_by(
-    request: Request, chat: ChatRecord, caller: Caller, command: Command, key: str | None = None
+    request: Request, chat: ChatRecord, caller: Caller, command: Command, key: str | None
 ) -> Response:
     """Run a command without an argument; the chat as the command left it."""
     services = services_of(request)
-    receipt = await run_command(services.gateway, chat, command, update_id=f"{command}:{key or uuid4()}")
+    state = await run_once(services, chat, caller, command, key=checked_key(key))
     now = await chats.find_chat(services.engine, caller, chat.id)
     if now is None:
         raise not_found("chat")
     # the worker may be further by now; the answer tells what this request has brought about
-    return json_answer(chat_payload(replace(now, state=receipt.state)))
+    return json_answer(chat_payload(replace(now, state=state)))

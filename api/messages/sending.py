@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api.commands import no_model, rejection
+from api.commands import answer_or, no_model, rejection
 from api.content import NO_SUCH_FILE
 from api.errors import ApiError, invalid, not_found, unavailable
 from api.payloads import message_payload, queued_payload
@@ -43,7 +43,7 @@ async def store(
         raise key_reused()
     if problem is None or stored.answer is not None:
         return stored
-    return replace(stored, answer=await _answer_or(services, stored, problem))
+    return replace(stored, answer=await answer_or(services.engine, stored, problem))
 
 
 async def deliver(
@@ -64,9 +64,9 @@ async def deliver(
             update_id=f"{draft.id}:{draft.delivery}",
         )
     except CommandRejected as error:
-        return await _answer_or(services, draft, rejection(error))
+        return await answer_or(services.engine, draft, rejection(error))
     except Unavailable:
-        return await _answer_or(services, draft, _not_taken())
+        return await answer_or(services.engine, draft, _not_taken())
     match receipt.verdict:
         case Verdict.APPLIED:
             return Answer(receipt.message_ids, receipt.queued_id, receipt.version)
@@ -76,28 +76,18 @@ async def deliver(
                 "The queue of this chat is full.",
                 "Wait until a queued message has been answered, then repeat the request.",
             )
-            return await _answer_or(services, draft, full)
+            return await answer_or(services.engine, draft, full)
         case Verdict.MESSAGE_GONE:
-            return await _answer_or(services, draft, not_found("message"))
+            return await answer_or(services.engine, draft, not_found("message"))
         case Verdict.NO_MODEL:
-            return await _answer_or(services, draft, no_model())
+            return await answer_or(services.engine, draft, no_model())
         case Verdict.FILE_GONE:
-            return await _answer_or(services, draft, invalid(("content", NO_SUCH_FILE)))
+            return await answer_or(services.engine, draft, invalid(("content", NO_SUCH_FILE)))
         case Verdict.OTHER_CALLS:
             other = ApiError(409, "The chat waits for answers to other calls now.", "Look at the chat.")
-            return await _answer_or(services, draft, other)
+            return await answer_or(services.engine, draft, other)
         case _:
-            return await _answer_or(services, draft, _not_taken())
-
-
-async def _answer_or(services: Services, draft: Draft, error: ApiError) -> Answer:
-    """Withdraw a draft and raise, unless it was placed after all."""
-    if await drafts.withdraw(services.engine, draft.id):
-        raise error
-    answer = await drafts.read_answer(services.engine, draft.id)
-    if answer is None:  # another request with the same key has just revived it
-        raise error
-    return answer
+            return await answer_or(services.engine, draft, _not_taken())
 
 
 def _not_taken() -> ApiError:

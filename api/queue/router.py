@@ -1,16 +1,16 @@
 """Routes of single messages of the queue (spec api.md 5.5, 5.6)."""
 
 from typing import Annotated
-from uuid import uuid4
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.auth.principals import CurrentCaller
 from api.chats.access import OwnedChat, UpdatableChat, refuse_archived
-from api.commands import run_command
-from api.requests import MAX_ID, json_answer
+from api.commands import run_once
+from api.requests import MAX_ID, IdempotencyKey, checked_key, json_answer
 from api.schemas import errors
 from api.services import services_of
 from models.turns import QueuedMessageRef
@@ -32,17 +32,19 @@ class Promoted(BaseModel):
     "/chats/{chat}/queue/{queued_message}",
     operation_id="deleteQueuedMessage",
     status_code=204,
-    responses={204: {"description": "It is out of the queue."}, **errors(400, 404, 409, 503)},
+    responses={204: {"description": "It is out of the queue."}, **errors(400, 404, 409, 422, 503)},
 )
-async def delete_queued(request: Request, queued_message: _QueuedMessage, chat: UpdatableChat) -> Response:
+async def delete_queued(
+    request: Request,
+    queued_message: _QueuedMessage,
+    chat: UpdatableChat,
+    caller: CurrentCaller,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Take a message out of the queue. It is not answered."""
-    await run_command(
-        services_of(request).gateway,
-        chat,
-        "delete_queued",
-        QueuedMessageRef(queued_id=queued_message),
-        update_id=f"delete-queued:{uuid4()}",
-    )
+    which = QueuedMessageRef(queued_id=queued_message)
+    key = checked_key(idempotency_key)
+    await run_once(services_of(request), chat, caller, "delete_queued", which, key=key)
     return Response(status_code=204)
 
 
@@ -50,16 +52,18 @@ async def delete_queued(request: Request, queued_message: _QueuedMessage, chat: 
     "/chats/{chat}/queue/{queued_message}/promote",
     operation_id="promoteQueuedMessage",
     status_code=202,
-    responses={202: {"model": Promoted}, **errors(400, 403, 404, 409, 503)},
+    responses={202: {"model": Promoted}, **errors(400, 403, 404, 409, 422, 503)},
 )
-async def promote_queued(request: Request, queued_message: _QueuedMessage, chat: OwnedChat) -> Response:
+async def promote_queued(
+    request: Request,
+    queued_message: _QueuedMessage,
+    chat: OwnedChat,
+    caller: CurrentCaller,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Answer a message of the queue now. A running turn is stopped, and what there is of its answer kept."""
     refuse_archived(chat)
-    await run_command(
-        services_of(request).gateway,
-        chat,
-        "promote_queued",
-        QueuedMessageRef(queued_id=queued_message),
-        update_id=f"promote-queued:{uuid4()}",
-    )
+    which = QueuedMessageRef(queued_id=queued_message)
+    key = checked_key(idempotency_key)
+    await run_once(services_of(request), chat, caller, "promote_queued", which, key=key)
     return json_answer({"message": "The message is next."}, 202)

@@ -11,7 +11,7 @@ import orjson
 
 from api.payloads import message_payload, pending_payload, queued_payload
 from api.streaming.events import Event, Position, event
-from models.chat_state import ChatStatus
+from models.chat_state import Awaited, ChatStatus
 from models.store.messages import MessageRecord, QueuedRecord
 from models.store.views import ChatView, PendingCall
 from models.stream import EPISODE_MAX_BYTES, Episode, Preview
@@ -58,7 +58,7 @@ class Projection:
         self._retry_state_version = 0
         self._status: ChatStatus | None = None
         self._error_told_at = -1
-        self._calls_told: tuple[int, tuple[str, ...]] = (-1, ())
+        self._calls_told: tuple[int, tuple[tuple[str, Awaited], ...]] = (-1, ())
         self._part_bytes = 0
 
     @property
@@ -94,7 +94,7 @@ class Projection:
         if view.status is ChatStatus.ERROR and self._error_told_at != view.history_version:
             self._error_told_at = view.history_version
             error = view.last_error
-        calls = (view.history_version, tuple(pending.call.id for pending in view.pending_calls))
+        calls = (view.history_version, tuple((one.call.id, one.awaits) for one in view.pending_calls))
         asks = bool(view.pending_calls) and calls != self._calls_told
         self._calls_told = calls
         change = Change(

@@ -95,12 +95,6 @@ async def write_rejected(engine: AsyncEngine, change: Change, status: int) -> No
         await _write(conn, change, "rejected", status)
 
 
-async def write_done(engine: AsyncEngine, change: Change, status: int) -> None:
-    """Note a change that has no transaction of ours: one that a workflow has made."""
-    async with reading(engine) as conn:
-        await _write(conn, change, "done", status)
-
-
 async def _write(conn: AsyncConnection, change: Change, outcome: str, status: int) -> None:
     await conn.execute(
         insert(audit_log).values(

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func
 
-from models.chat_state import ChatState, ChatStatus, ToolCallRef
+from models.chat_state import Awaited, ChatState, ChatStatus, ToolCallRef
 from models.compaction import CompactionReason
 from models.inbox import FALLBACK_LABEL, TURN_FAILED, TURN_FINISHED, inbox_text
 from models.parts import CONTENT_VERSION, Part, ToolResultPart, dump_part
@@ -269,10 +269,10 @@ class Bundle:
 
     async def close_open_calls(self, reason: CallsClosedBy) -> None:
         """Answer every outstanding call: with its result where the tool had finished, else with an error
-        that says why there is none (spec state-machine.md 5.1, 5.5). Of an invalid state only those are
-        closed that wait for somebody outside; the next message closes the rest."""
+        that says why there is none (spec state-machine.md 5.1, 5.5). Of an invalid state, and when nobody
+        has answered in time, only those are closed that wait for somebody outside."""
         open_calls = self.state().open_calls
-        keeps = reason is CallsClosedBy.INVALID_STATE
+        keeps = reason in (CallsClosedBy.INVALID_STATE, CallsClosedBy.TIMEOUT)
         calls = [call for call in open_calls if not (keeps and call.runnable)]
         if not calls:
             return
@@ -316,10 +316,12 @@ class Bundle:
         }
 
     def _drop_label(self) -> None:
-        """A turn that fails or is interrupted has no label (spec agents-and-extras.md 4)."""
+        """A turn that fails or is interrupted has no label (spec agents-and-extras.md 4). The one before a
+        compaction that a person asked for has ended by itself, and keeps it whatever becomes of that."""
         before, after = self.row["status"], self.changes.get("status", self.row["status"])
-        interrupted = before == ChatStatus.INTERRUPTING and after != before
-        if interrupted or (after == ChatStatus.ERROR and after != before):
+        interrupted = before == ChatStatus.INTERRUPTING and after != before and not self.row["turn_ended"]
+        failed = after == ChatStatus.ERROR and after != before
+        if interrupted or (failed and self.row["compaction_requested_at"] is None):
             self.changes["last_turn_summary"] = None
 
     async def close(self) -> ChatState:
@@ -385,7 +387,7 @@ async def results_for(
 
 
 def _closing_text(call: ToolCallRef, reason: CallsClosedBy) -> str:
-    unapproved = reason is CallsClosedBy.TIMEOUT and not call.client
+    unapproved = reason is CallsClosedBy.TIMEOUT and call.awaits is Awaited.APPROVAL
     return _NOT_APPROVED if unapproved else CLOSED_BECAUSE[reason]
 
 

@@ -41,16 +41,15 @@ async def begin_compaction(engine: AsyncEngine, compaction: Compaction) -> Begun
     has moved on, nothing changes and the answer is the chat's state."""
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, compaction.chat_id)
-        state = bundle.state()
-        here = (state.turn, state.step, state.status)
-        if here != (compaction.turn, compaction.step, ChatStatus.RUNNING) or state.compaction is None:
-            return state
+        reason = _due(bundle, compaction)
+        if reason is None:
+            return bundle.state()
         row = bundle.row
         attempt = row["generation_attempt"] + 1
         bundle.set(generation_attempt=attempt)
         await bundle.close()
         return BegunCompaction(
-            state.compaction,
+            reason,
             Episode(row["history_version"], attempt),
             row["owner_id"],
             row["organization_id"],
@@ -88,7 +87,7 @@ async def commit_compaction(
 
 
 async def give_up(
-    engine: AsyncEngine, compaction: Compaction, begun: BegunCompaction, failure: Failure | None
+    engine: AsyncEngine, compaction: Compaction, begun: BegunCompaction | None, failure: Failure | None
 ) -> ChatState:
     """Go on without a summary.
 
@@ -96,21 +95,30 @@ async def give_up(
     else to do, the chat rests in `error`.
 
     Args:
+        begun: the attempt that came to nothing; None if not even that could be counted.
         failure: why there is none; None if there was nothing to summarize.
     """
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, compaction.chat_id)
-        if not _is_current(bundle, begun):
+        reason = begun.reason if begun else _due(bundle, compaction)
+        if reason is None or (begun and not _is_current(bundle, begun)):
             return bundle.state()
-        match begun.reason:
+        match reason:
             case CompactionReason.THRESHOLD | CompactionReason.INLINE:
                 fatal = None
             case CompactionReason.MANUAL:
                 fatal = failure if bundle.queued == 0 else None
             case CompactionReason.OVERFLOW:
                 fatal = failure
-        _go_on(bundle, begun.reason, fatal)
+        _go_on(bundle, reason, fatal)
         return await bundle.close()
+
+
+def _due(bundle: Bundle, compaction: Compaction) -> CompactionReason | None:
+    """Why this compaction is to be made; None where it is not, or no more."""
+    state = bundle.state()
+    here = (state.turn, state.step, state.status)
+    return state.compaction if here == (compaction.turn, compaction.step, ChatStatus.RUNNING) else None
 
 
 def _is_current(bundle: Bundle, begun: BegunCompaction) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import and_, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from models.chat_state import ChatState
 from models.store.reading import UNFLUSHED, reading
 from models.store.tables import drafts
 
@@ -19,11 +20,13 @@ from models.store.tables import drafts
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What became of a delivered draft: rows that entered history, or the queue row made for it.
-    `version` is the revision of all rows it changed."""
+    `version` is the revision of all rows it changed; `state` what a command without content has made of the
+    chat."""
 
     message_ids: tuple[int, ...]
     queued_id: int | None
     version: int
+    state: ChatState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class NewDraft:
 
 
 async def store_draft(engine: AsyncEngine, *, chat_id: UUID, created_by: UUID, new: NewDraft) -> Draft:
-    """Store what somebody wants placed, or find what was stored earlier under this key of this chat.
+    """Store what somebody wants placed, or find what they stored earlier under this key for this chat.
 
     A withdrawn one is revived for a new delivery, if the request is the same; the caller compares
     `request_hash`.
@@ -128,4 +131,10 @@ async def withdraw_older(conn: AsyncConnection, age_seconds: float) -> int:
 def _answer(stored: dict[str, Any] | None) -> Answer | None:
     if stored is None:
         return None
-    return Answer(tuple(stored["message_ids"]), stored["queued_id"], stored["version"])
+    state = stored.get("state")
+    return Answer(
+        tuple(stored["message_ids"]),
+        stored["queued_id"],
+        stored["version"],
+        None if state is None else ChatState.model_validate(state),
+    )

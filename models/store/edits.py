@@ -1,9 +1,10 @@
 """Changes of a chat's metadata: what never decides a transition (spec api.md 4.4).
 
 Together with archiving, which is a command to the chat's workflow, both have to happen or neither, and a
-process may die between any two statements. So such a change is staged under the id of the command before that
-is sent, and the transaction that carries out the command makes it. A command that is refused leaves a staged
-change behind that nothing will ever make; later ones clear it away.
+process may die between any two statements. So such a change, and the line of the audit log that tells of the
+whole, are staged under the id of the command before that is sent, and the transaction that carries out the
+command makes them. A command that is refused leaves behind what nothing will ever make; later ones clear it
+away.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter
 from sqlalchemy import delete, func, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -24,6 +26,8 @@ from models.store.tables import chats, staged_edits
 
 _KEPT = timedelta(days=1)
 """Far longer than a command may be under way."""
+
+_CHANGE = TypeAdapter(Change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +71,42 @@ async def edit_chat(
         await write_change(conn, change, status=204)
 
 
-async def stage_edit(engine: AsyncEngine, chat_id: UUID, edit: Edit, *, command_id: str) -> None:
-    """Have a change made along with a command that is about to be sent."""
+async def stage_edit(
+    engine: AsyncEngine, chat_id: UUID, edit: Edit, change: Change | None = None, *, command_id: str
+) -> None:
+    """Have a change made, and a line of the audit log written, along with a command that is about to be
+    sent."""
     refused = delete(staged_edits).where(
         staged_edits.c.chat_id == chat_id, staged_edits.c.created_at < func.now() - _KEPT
     )
     async with reading(engine) as conn:
         await conn.execute(
             insert(staged_edits)
-            .values(command_id=command_id, chat_id=chat_id, title=edit.title, labels=edit.labels)
+            .values(
+                command_id=command_id,
+                chat_id=chat_id,
+                title=edit.title,
+                labels=edit.labels,
+                audit_line=None if change is None else _CHANGE.dump_python(change, mode="json"),
+            )
             .add_cte(refused.cte("refused"))
         )
 
 
-async def staged_changes(conn: AsyncConnection, chat_id: UUID, command_id: str) -> dict[str, Any]:
-    """The columns to set along with this command. It touches `updated_at` by itself."""
+async def take_staged(conn: AsyncConnection, chat_id: UUID, command_id: str) -> dict[str, Any]:
+    """Write the line of the audit log that was staged for this command.
+
+    Returns:
+        The columns to set along with it. It touches `updated_at` by itself.
+    """
     result = await conn.execute(
         delete(staged_edits)
         .where(staged_edits.c.chat_id == chat_id, staged_edits.c.command_id == command_id)
-        .returning(staged_edits.c.title, staged_edits.c.labels)
+        .returning(staged_edits.c.title, staged_edits.c.labels, staged_edits.c.audit_line)
     )
     staged = result.one_or_none()
-    return {} if staged is None else Edit(staged.title, staged.labels).columns()
+    if staged is None:
+        return {}
+    if staged.audit_line is not None:
+        await write_change(conn, _CHANGE.validate_python(staged.audit_line), status=204)
+    return Edit(staged.title, staged.labels).columns()

@@ -93,6 +93,30 @@ class TurnUnderWay:
     started_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class CutStep:
+    """A model call of an interrupted turn that has been begun, by how many attempts `episode` says, and of
+    which nothing was committed."""
+
+    call: ModelCall
+    episode: Episode
+    model_config_id: UUID
+
+
+_READ_CUT_STEP = select(
+    chats.c.turn,
+    chats.c.step,
+    chats.c.open_calls,
+    chats.c.history_version,
+    chats.c.generation_attempt,
+    chats.c.last_model_config_id,
+).where(
+    chats.c.id == bindparam("chat"),
+    chats.c.status == ChatStatus.INTERRUPTING,
+    chats.c.turn_ended.is_(False),
+    chats.c.generation_attempt > 0,
+)
+
 _READ_TURN = (
     select(PROVIDER_LABEL.label("provider"), model_configs.c.model, chats.c.turn_started_at)
     .select_from(chats)
@@ -284,6 +308,19 @@ async def commit_results(engine: AsyncEngine, commit: ResultsCommit) -> ChatStat
             bundle.set(status=ChatStatus.WAITING)
             bundle.notify_finished()
         return await bundle.close()
+
+
+async def read_cut_step(engine: AsyncEngine, chat_id: UUID) -> CutStep | None:
+    """The model call that an interrupt has met, where no attempt at it is there to say what it had."""
+    async with reading(engine) as conn:
+        row = (await conn.execute(_READ_CUT_STEP, {"chat": chat_id})).one_or_none()
+    if row is None or row.open_calls:  # with calls open, it is their results that were shown
+        return None
+    return CutStep(
+        ModelCall(chat_id=chat_id, turn=row.turn, step=row.step + 1),
+        Episode(row.history_version, row.generation_attempt),
+        row.last_model_config_id,
+    )
 
 
 async def read_turn(engine: AsyncEngine, chat_id: UUID) -> TurnUnderWay | None:

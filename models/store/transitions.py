@@ -11,16 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from models.chat_state import ChatState, ChatStatus
 from models.failures import Failure, FailureKind
 from models.store import families, queueing
-from models.store.actions import answers_fit, place_answers
+from models.store.actions import answers_fit, place_answers, still_waits
 from models.store.boundaries import cleared_rows, has_answer, has_content
 from models.store.bundle import Bundle, DraftLostError, UserMessage
 from models.store.cutting import cut, find_target
-from models.store.edits import staged_changes
+from models.store.edits import take_staged
 from models.store.file_links import link_files, named_files
 from models.store.model_choice import still_usable
 from models.store.reading import transaction
 from models.store.tables import drafts
 from models.turns import Commit, Placement, Receipt, Verdict, Write
+
+_PLACED = {"message_ids", "queued_id", "version"}
+"""What a draft keeps of its receipt. That of a command without content keeps the chat's state as well, which
+is what its sender was told."""
 
 _RECONCILED = Failure(
     kind=FailureKind.GENERIC,
@@ -40,8 +44,9 @@ class _Models:
 async def commit_transition(engine: AsyncEngine, commit: Commit) -> Receipt:
     """Apply a write unless it was applied before or the chat has moved on.
 
-    Delivered twice, it answers twice the same: a message's draft keeps the receipt, other commands leave
-    their id on the row (the chat's workflow is their only sender and sends one at a time).
+    Delivered twice, it answers twice the same: a draft keeps the receipt of a message and of a command that
+    came with a key, other commands leave their id on the row (the chat's workflow is their only sender and
+    sends one at a time).
 
     Raises:
         ChatNotFoundError: there is no such chat.
@@ -49,7 +54,7 @@ async def commit_transition(engine: AsyncEngine, commit: Commit) -> Receipt:
     write = commit.write
     async with transaction(engine) as conn:
         try:
-            bundle = await Bundle.open(conn, commit.chat_id, write.draft)
+            bundle = await Bundle.open(conn, commit.chat_id, commit.draft)
         except DraftLostError:
             return Receipt(verdict=Verdict.WITHDRAWN, state=(await Bundle.open(conn, commit.chat_id)).state())
         now = bundle.state()
@@ -68,7 +73,7 @@ async def commit_transition(engine: AsyncEngine, commit: Commit) -> Receipt:
             conn, bundle.chat_id, named_files(bundle.row["draft_content"])
         ):
             return Receipt(verdict=Verdict.FILE_GONE, state=now)
-        return await _apply(bundle, write, commit.command_id, models)
+        return await _apply(bundle, commit, models)
 
 
 def _is_stale(write: Write, now: ChatState) -> bool:
@@ -80,14 +85,15 @@ def _is_stale(write: Write, now: ChatState) -> bool:
 def _earlier_answer(bundle: Bundle, commit: Commit) -> Receipt | None:
     """What became of this very command, if it came before."""
     row, now = bundle.row, bundle.state()
-    if commit.write.draft is None:
+    if commit.draft is None:
         applied = row["last_command_id"] == commit.command_id
         return Receipt(verdict=Verdict.APPLIED, state=now) if applied else None
     match row["draft_state"]:
         case "withdrawn":
             return Receipt(verdict=Verdict.WITHDRAWN, state=now)
         case "delivered":
-            return Receipt(verdict=Verdict.APPLIED, state=now, **row["draft_answer"])
+            placed = {name: row["draft_answer"][name] for name in _PLACED}
+            return Receipt(verdict=Verdict.APPLIED, state=now, **placed)
         case _:
             return None
 
@@ -134,7 +140,8 @@ async def _models(bundle: Bundle, write: Write) -> _Models | Verdict:
     return Verdict.NO_MODEL if of_draft is None else _Models(of_draft, of_head, effort)
 
 
-async def _apply(bundle: Bundle, write: Write, command_id: str, models: _Models) -> Receipt:
+async def _apply(bundle: Bundle, commit: Commit, models: _Models) -> Receipt:
+    write = commit.write
     if write.drop_queued is not None and not await queueing.drop(bundle, write.drop_queued):
         return Receipt(verdict=Verdict.NOT_IN_QUEUE, state=bundle.state())
     queued_id: int | None = None
@@ -142,15 +149,15 @@ async def _apply(bundle: Bundle, write: Write, command_id: str, models: _Models)
         queued_id = await queueing.enqueue(bundle, _message(bundle, models), steers=write.steers)
     elif write.answers is not None:
         row = bundle.row
-        place_answers(bundle, write.answers, row["draft_content"], row["draft_created_by"])
+        await place_answers(bundle, write.answers, row["draft_content"], row["draft_created_by"])
     await _make_way(bundle, write)
     await _enter_history(bundle, write, models)
     _apply_to_context(bundle, write)
     if write.finishes_turn:
         bundle.notify_finished()
     await _apply_to_status(bundle, write)
-    await _apply_along_with_archiving(bundle, write, command_id)
-    bundle.set(last_command_id=command_id)
+    await _apply_along_with_archiving(bundle, write, commit.command_id)
+    bundle.set(last_command_id=commit.command_id)
     state = await bundle.close()
     receipt = Receipt(
         verdict=Verdict.APPLIED,
@@ -159,8 +166,8 @@ async def _apply(bundle: Bundle, write: Write, command_id: str, models: _Models)
         queued_id=queued_id,
         version=state.snapshot_version,
     )
-    if write.draft is not None:
-        await _deliver(bundle.conn, write.draft, receipt)
+    if commit.draft is not None:
+        await _deliver(bundle.conn, commit, receipt)
     return receipt
 
 
@@ -186,11 +193,13 @@ async def _enter_history(bundle: Bundle, write: Write, models: _Models) -> None:
 
 
 async def _apply_to_status(bundle: Bundle, write: Write) -> None:
-    bundle.set(status=write.status, archived=write.archived)
-    if write.action_seconds is not None:
+    waits = write.answers is not None and still_waits(bundle.state().open_calls)
+    status = ChatStatus.REQUIRES_ACTION if waits else write.status
+    bundle.set(status=status, archived=write.archived)
+    if write.action_seconds is not None and status is ChatStatus.REQUIRES_ACTION:
         now: datetime = (await bundle.conn.execute(select(func.now()))).scalar_one()
         bundle.set(requires_action_deadline_at=now + timedelta(seconds=write.action_seconds))
-    elif write.status is not ChatStatus.REQUIRES_ACTION and bundle.row["requires_action_deadline_at"]:
+    elif status is not ChatStatus.REQUIRES_ACTION and bundle.row["requires_action_deadline_at"]:
         bundle.set(requires_action_deadline_at=None)
     if write.clear_error:
         bundle.set(last_error=None)
@@ -207,7 +216,7 @@ def _message(bundle: Bundle, models: _Models) -> UserMessage:
 
 async def _apply_along_with_archiving(bundle: Bundle, write: Write, command_id: str) -> None:
     if write.archived != bundle.row["archived"]:
-        bundle.set(pin_order=0, **await staged_changes(bundle.conn, bundle.chat_id, command_id))
+        bundle.set(pin_order=0, **await take_staged(bundle.conn, bundle.chat_id, command_id))
     if write.family:
         await families.follow(bundle, archived=write.archived)
 
@@ -244,11 +253,12 @@ async def _lacks_content(bundle: Bundle, write: Write) -> Verdict | None:
     return None
 
 
-async def _deliver(conn: AsyncConnection, draft_id: UUID, receipt: Receipt) -> None:
-    answer: dict[str, Any] = receipt.model_dump(mode="json", include={"message_ids", "queued_id", "version"})
+async def _deliver(conn: AsyncConnection, commit: Commit, receipt: Receipt) -> None:
+    kept = _PLACED if commit.write.draft is not None else {*_PLACED, "state"}
+    answer: dict[str, Any] = receipt.model_dump(mode="json", include=kept)
     delivered: dict[str, Any] = {
         "state": "delivered",
         "answer": answer,
         "content": [],
     }  # the words are in history now
-    await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(delivered))
+    await conn.execute(update(drafts).where(drafts.c.id == commit.draft).values(delivered))

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, false, func, null, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.chat_state import ChatState, ChatStatus, ToolCallRef
+from models.chat_state import Awaited, ChatState, ChatStatus, ToolCallRef
 from models.store.messages import MESSAGE_COLUMNS, PUBLIC, MessageRecord, QueuedRecord, read_queue
 from models.store.reading import reading
 from models.store.tables import chats, messages
@@ -30,6 +30,7 @@ class PendingCall:
     """A call that waits for its client's result or a person's approval. `args`: as the model wrote them."""
 
     call: ToolCallRef
+    awaits: Awaited
     args: Any
 
 
@@ -186,4 +187,4 @@ async def _pending(
     async with reading(engine) as conn:
         content: list[dict[str, Any]] = (await conn.execute(query)).scalar_one_or_none() or []
     args = {part["tool_call_id"]: part.get("args") for part in content if part["type"] == "tool-call"}
-    return [PendingCall(call, args.get(call.id)) for call in calls]
+    return [PendingCall(call, call.awaits, args.get(call.id)) for call in calls if call.awaits is not None]

@@ -27,6 +27,7 @@ from models.tables.chats import Chat, Draft, Message, QueuedMessage, StagedEdit,
 from models.tables.files import Blob, File, SigningKey
 from models.tables.inbox import InboxNotification
 from models.tables.sharing import ChatGroupReader, ChatUserReader, ModelGroupReader, ModelUserReader
+from models.tables.spending import Budget, Spending
 
 metadata = SQLModel.metadata
 
@@ -36,6 +37,7 @@ __all__ = [
     "ApiToken",
     "AuditRecord",
     "Blob",
+    "Budget",
     "Chat",
     "ChatGroupReader",
     "ChatUserReader",
@@ -56,6 +58,7 @@ __all__ = [
     "Organization",
     "QueuedMessage",
     "SigningKey",
+    "Spending",
     "StagedEdit",
     "Step",
     "ToolResult",

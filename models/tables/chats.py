@@ -79,6 +79,7 @@ class Chat(SQLModel, table=True):
             "updated_at",
             postgresql_where=text("status IN ('running', 'interrupting', 'requires_action')"),
         ),
+        Index("chats_archived", "updated_at", postgresql_where=text("archived")),
         UniqueConstraint("owner_id", "idempotency_key", name="chats_idempotency_key"),
     )
 
@@ -132,7 +133,8 @@ class Chat(SQLModel, table=True):
 
 
 class StagedEdit(SQLModel, table=True):
-    """A change of a chat's title or labels that the command of this id is to make, along with its own."""
+    """A change of a chat's title or labels that the command of this id is to make, along with its own, and
+    what the audit log is to tell of both."""
 
     __tablename__ = "staged_edits"
     __table_args__ = (Index("staged_edits_by_chat", "chat_id"),)
@@ -141,6 +143,7 @@ class StagedEdit(SQLModel, table=True):
     chat_id: UUID = Field(sa_column=_chat_key())
     title: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     labels: dict[str, str] | None = Field(default=None, sa_column=indexed_json(nullable=True))
+    audit_line: dict[str, Any] | None = Field(default=None, sa_column=indexed_json(nullable=True))
     created_at: datetime = Field(sa_column=moment())
 
 
@@ -227,7 +230,7 @@ class QueuedMessage(SQLModel, table=True):
 
 class Draft(SQLModel, table=True):
     """Content on its way into a chat (a message, results of client tools, approvals): stored first, then
-    named by id in the command.
+    named by id in the command. Without content it stands for a command that came with a key.
 
     `pending` until the workflow places it (`delivered`, with the receipt as `answer`) or the door gives
     up (`withdrawn`). Both moves are made on the row, so exactly one of them wins. A repeat of the same
@@ -237,8 +240,9 @@ class Draft(SQLModel, table=True):
     __tablename__ = "drafts"
     __table_args__ = (
         CheckConstraint("state IN ('pending', 'delivered', 'withdrawn')", name="drafts_state"),
-        UniqueConstraint("chat_id", "idempotency_key", name="drafts_idempotency_key"),
+        UniqueConstraint("chat_id", "created_by", "idempotency_key", name="drafts_idempotency_key"),
         Index("drafts_pending", "created_at", postgresql_where=text("state = 'pending'")),
+        Index("drafts_by_age", "created_at", postgresql_using="brin"),
     )
 
     id: UUID = Field(sa_column=uuid_key())

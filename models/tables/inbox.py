@@ -21,6 +21,7 @@ class InboxNotification(SQLModel, table=True):
         UniqueConstraint("chat_id", "turn", name="inbox_notifications_one_per_turn"),
         Index("inbox_notifications_by_user", "user_id", text("created_at DESC"), text("id DESC")),
         Index("inbox_notifications_unread", "user_id", postgresql_where=text("read_at IS NULL")),
+        Index("inbox_notifications_by_age", "created_at", postgresql_using="brin"),
     )
 
     id: UUID = Field(sa_column=uuid_key())

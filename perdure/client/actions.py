@@ -20,6 +20,9 @@ _MAX_BODY_BYTES = 240 * 1024  # the server takes 256 KiB
 _REMEMBERED_CALLS = 10_000
 _KEPT_ANSWERS = 100
 
+Wanted = tuple[str, str]
+"""What a call waits for, and its id: a call of the client may wait for approval first."""
+
 T = TypeVar("T")
 
 
@@ -74,8 +77,8 @@ class Actions:
         self._spawn = spawn
         self._asking = asyncio.Lock()
         self._told_again: dict[tuple[str, ...], bool] = {}
-        self._answers: OrderedDict[str, asyncio.Task[Any]] = OrderedDict()
-        self._given: OrderedDict[str, None] = OrderedDict()
+        self._answers: OrderedDict[Wanted, asyncio.Task[Any]] = OrderedDict()
+        self._given: OrderedDict[Wanted, None] = OrderedDict()
 
     def take(self, calls: Sequence[PendingCall]) -> None:
         """Begin to answer those of the calls that are this client's.
@@ -91,29 +94,29 @@ class Actions:
 
     def _take(self, action: str, calls: Sequence[PendingCall]) -> None:
         key = (action, *(one.tool_call_id for one in calls))
-        if all(one.tool_call_id in self._given for one in calls):
+        if all(_wanted(one) in self._given for one in calls):
             return  # what tells of them was under way when they were answered
-        if key in self._told_again:
-            self._told_again[key] = True
-        else:
+        seen_to = key in self._told_again
+        self._told_again[key] = True  # at once: what is spawned only begins later
+        if not seen_to:
             self._spawn(self._see_to(key, calls))
 
     async def _see_to(self, key: tuple[str, ...], calls: Sequence[PendingCall]) -> None:
         """Answer calls, again if they are told of again meanwhile."""
         try:
-            while self._told_again.get(key, True):
+            while self._told_again[key]:
                 self._told_again[key] = False
                 give = self._give_results if key[0] == "result" else self._give_decisions
                 if await give(calls):
                     self._remember_given(calls)
                     return
         finally:
-            self._told_again.pop(key, None)
+            del self._told_again[key]
 
     def _remember_given(self, calls: Sequence[PendingCall]) -> None:
         for one in calls:
-            self._answers.pop(one.tool_call_id, None)
-            self._given[one.tool_call_id] = None
+            self._answers.pop(_wanted(one), None)
+            self._given[_wanted(one)] = None
         while len(self._given) > _REMEMBERED_CALLS:
             self._given.popitem(last=False)
 
@@ -121,9 +124,9 @@ class Actions:
         self, wanted: PendingCall, begin: Callable[[PendingCall], Coroutine[Any, Any, T]]
     ) -> Awaitable[T]:
         """The answer to a call, from the first time that it was begun."""
-        known = self._answers.get(wanted.tool_call_id)
+        known = self._answers.get(_wanted(wanted))
         if known is None:
-            known = self._answers[wanted.tool_call_id] = self._spawn(begin(wanted))
+            known = self._answers[_wanted(wanted)] = self._spawn(begin(wanted))
             while len(self._answers) > _KEPT_ANSWERS:
                 self._answers.popitem(last=False)
         return known
@@ -202,6 +205,10 @@ class Actions:
             log.error("an answer could not be given: %s", error)
             return False
         return True
+
+
+def _wanted(one: PendingCall) -> Wanted:
+    return one.action, one.tool_call_id
 
 
 def decision_body(call_id: str, decision: Decision) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Tools that a client brings, and answers to calls that wait. No worker takes anything here."""
 
+import json
 from uuid import UUID, uuid4
 
 import pytest
@@ -34,6 +35,14 @@ def result(call_id: str = "theirs", **more: object) -> Body:
     return {"tool_call_id": call_id, "output": {"shown": True}, **more}
 
 
+def nested(levels: int) -> object:
+    """Arrays in each other."""
+    value: object = "deep"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 def decision(call_id: str = "guarded", decision: str = "approve") -> Body:
     return {"tool_call_id": call_id, "decision": decision}
 
@@ -47,6 +56,8 @@ def decision(call_id: str = "guarded", decision: str = "approve") -> Body:
         ("tool-results", {"results": [result(), result()]}, "results[1].tool_call_id"),
         ("tool-results", {"results": [{"tool_call_id": "theirs"}]}, "results[0].output"),
         ("tool-results", {"results": [result(output=2**70)]}, "results[0].output"),
+        ("tool-results", {"results": [result(output=nested(101))]}, "results[0].output"),
+        ("tool-results", {"results": [result(output={"half": "\ud83d"})]}, "results[0].output"),
         ("approvals", {"approvals": []}, "approvals"),
         ("approvals", {"approvals": [decision("theirs")]}, "approvals[0].tool_call_id"),
         ("approvals", {"approvals": [decision(), decision()]}, "approvals[1].tool_call_id"),
@@ -56,7 +67,11 @@ def decision(call_id: str = "guarded", decision: str = "approve") -> Body:
 async def test_an_answer_that_fits_no_call_is_not_stored(door: Door, what: str, body: Body, field: str):
     chat = await awaiting(door)
     for headers in ({}, {"Idempotency-Key": str(uuid4())}):
-        response = await door.owner.http.post(f"/chats/{chat['id']}/{what}", json=body, headers=headers)
+        response = await door.owner.http.post(
+            f"/chats/{chat['id']}/{what}",
+            content=json.dumps(body),  # which can spell what UTF-8 cannot
+            headers={**headers, "Content-Type": "application/json"},
+        )
         assert response.status_code == 400, response.text
         assert response.json()["validations"][0]["field"].startswith(field)
     async with door.engine.connect() as conn:
@@ -64,6 +79,16 @@ async def test_an_answer_that_fits_no_call_is_not_stored(door: Door, what: str, 
             drafts.c.chat_id == UUID(chat["id"]), drafts.c.state != "withdrawn"
         )
         assert await conn.scalar(pending) == 0
+
+
+async def test_no_depth_of_nesting_is_too_much_for_an_answer(door: Door):
+    chat = await awaiting(door)
+    for levels in (300, 5_000, 60_000):
+        deep = b'{"results": [{"tool_call_id": "theirs", "output": %b1%b}]}' % (b"[" * levels, b"]" * levels)
+        answer = await door.owner.http.post(
+            f"/chats/{chat['id']}/tool-results", content=deep, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 400, (levels, answer.text)
 
 
 async def test_a_missing_result_is_named(door: Door):

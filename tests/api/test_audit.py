@@ -2,12 +2,16 @@
 
 from collections.abc import AsyncGenerator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
 
+from models.store.tables import staged_edits
 from tests.api.conftest import Door
+from tests.api.histories import archive
 from tests.api.people import People, everybody
+from tests.api.served import Body
 
 
 @pytest.fixture
@@ -142,3 +146,33 @@ async def test_changes_of_a_chat_are_told_and_refused_ones_too(door: Door, peopl
     ]
     assert told[-1]["changes"] == {"title": "Clocks", "pin_order": 1}
     assert {one["target_type"] for one in told} == {"chat"}
+
+
+async def staged(door: Door, chat: Body) -> str:
+    """The id of the command that the door has sent last about a chat."""
+    async with door.engine.connect() as conn:
+        found = await conn.scalar(
+            select(staged_edits.c.command_id).where(staged_edits.c.chat_id == UUID(chat["id"]))
+        )
+    assert found is not None
+    return found
+
+
+async def test_an_archiving_is_told_by_what_archives_though_its_door_be_dead(door: Door, people: People):
+    chat = await door.create()
+    path = f"/chats/{chat['id']}"
+    sent = await door.owner.http.patch(path, json={"archived": True}, headers={"X-Request-Id": "r-2"})
+    assert sent.status_code == 503, "there is no worker, and nobody knows what will become of it"
+    assert await lines(people, target_id=chat["id"]) == []
+    await archive(door, chat, await staged(door, chat))
+    (line,) = await lines(people, target_id=chat["id"])
+    assert (line["outcome"], line["status_code"], line["request_id"]) == ("done", 204, "r-2")
+    assert line["changes"] == {"archived": True}
+    assert line["user_id"] == str(door.owner.caller.user_id)
+
+
+async def test_an_archiving_that_never_happened_is_not_told(door: Door, people: People):
+    chat = await door.create()
+    assert (await door.owner.http.patch(f"/chats/{chat['id']}", json={"archived": True})).status_code == 503
+    await archive(door, chat, "of another request")
+    assert await lines(people, target_id=chat["id"]) == []

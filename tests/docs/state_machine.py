@@ -41,7 +41,7 @@ CAUSE = {
     Transition.CLEAR_CONTEXT: "the user lets the model forget the conversation so far",
     Transition.COMMIT_STEP: "an answer of the model, or the results of its tool calls, enter history",
     Transition.ENTER_REQUIRES_ACTION: "all open calls wait for their client's result or a person's approval",
-    Transition.COMPLETE_REQUIRES_ACTION: "results or approvals have come",
+    Transition.COMPLETE_REQUIRES_ACTION: "results or approvals have come; the chat waits for the others",
     Transition.CANCEL_REQUIRES_ACTION: "nobody has answered until the deadline",
     Transition.FINISH_TURN: "the last step asked for nothing more; the oldest waiting message is next",
     Transition.FINISH_INTERRUPTION: "nothing of the stopped turn runs any more; the same",
@@ -63,7 +63,7 @@ _MATRIX = """\
 ## Transitions
 
 What is not in the table is refused and changes nothing; the API answers 409 (400 to a message for an archived
-chat). Where there are two states, it depends on whether more messages wait.
+chat). Where there are two states, it depends on whether more messages wait, or more decisions about calls.
 """
 
 _DIAGRAM = """\

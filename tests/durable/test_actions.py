@@ -95,6 +95,21 @@ async def test_wrong_answers_change_nothing(worker: ToolWorker, caller: Caller, 
     await sound(caller, reader, chat)
 
 
+async def test_a_client_s_result_is_cut_to_what_the_model_takes_in_and_no_letter_is_lost(
+    worker: ToolWorker, caller: Caller, model: DemoModel, word: str
+):
+    chat, reader = await asked(caller, call("theirs", word), call("theirs", f"{word}b"), **THEIRS)
+    first, second = await waiting(reader, 2)
+    odd = "\x00 \\u0000 \U0001f980"
+    assert await answer(caller, chat, (first, "x" * 200_000), (second, {"odd": odd})) == 204
+    await reader.rested(2)
+    long, short = await results(caller, chat)
+    assert "bytes left out here" in long["result"]
+    assert len(long["result"]) < 200_000
+    assert short["result"] == {"odd": odd}
+    await sound(caller, reader, chat)
+
+
 async def test_in_a_mixed_step_our_own_tools_run_first_and_a_killed_worker_forgets_nothing(
     worker: ToolWorker, caller: Caller, effects: Effects, word: str
 ):
@@ -175,6 +190,69 @@ async def test_approved_and_denied_calls(worker: ToolWorker, caller: Caller, eff
     assert told["again"]["is_error"]
     assert told["again"]["result"].endswith("Their reason: Not on a Friday.")
     assert (effects.lines(word), effects.lines(f"{word}c")) == (["began", "done"], [])
+    await sound(caller, reader, chat)
+
+
+async def test_calls_are_decided_one_by_one_and_the_chat_waits_until_the_last(
+    worker: ToolWorker, caller: Caller, effects: Effects, word: str
+):
+    words = [word, f"{word}b", f"{word}c"]
+    chat, reader = await asked(caller, *(call("guarded", one, waits=False) for one in words))
+    waits_for = await waiting(reader, 3)
+    for left in (2, 1):
+        assert await decide(caller, chat, waits_for.pop(0), "approve") == 204
+        assert await waiting(reader, left) == waits_for
+        now = await caller.http.get(f"{caller.url}/{chat}")
+        assert now.json()["status"] == reader.status == "requires_action"
+        late = caller.read(chat)
+        assert await waiting(late, left) == waits_for
+    assert [effects.lines(one) for one in words] == [[], [], []], "nothing has run yet"
+    assert await decide(caller, chat, waits_for[0], "approve") == 204
+    await reader.rested(2)
+    assert [effects.lines(one) for one in words] == [["began", "done"]] * 3
+    await sound(caller, reader, chat)
+
+
+async def test_what_was_approved_runs_though_nobody_decides_about_the_rest_in_time(
+    worker: ToolWorker, impatient: Caller, effects: Effects, word: str
+):
+    calls = [call("guarded", word, waits=False), call("guarded", f"{word}b", waits=False)]
+    chat, reader = await asked(impatient, *calls)
+    first, _ = await waiting(reader, 2)
+    assert await decide(impatient, chat, first, "approve") == 204
+    await reader.rested(2)
+    undecided, approved = await results(impatient, chat)
+    assert undecided["result"].startswith("Nobody approved this tool call in time.")
+    assert (undecided["is_error"], approved["result"]) == (True, {"done": word})
+    assert (effects.lines(word), effects.lines(f"{word}b")) == (["began", "done"], [])
+    await sound(impatient, reader, chat)
+
+
+async def test_a_client_s_tool_waits_for_approval_first_and_then_for_its_result(
+    worker: ToolWorker, caller: Caller, effects: Effects, word: str
+):
+    chat, reader = await asked(
+        caller,
+        call("theirs", word),
+        call("theirs", f"{word}b"),
+        call("guarded", f"{word}c"),
+        **THEIRS,
+        approval_required_tools=["theirs"],
+    )
+    first, second, third = await waiting(reader, 3)
+    assert [one["action"] for one in awaited(reader)] == ["approval"] * 3
+    assert await answer(caller, chat, (first, "too early"), (second, "too early")) == 400
+    assert await decide(caller, chat, first, "approve") == 204
+    await reader.until(lambda r: [one["action"] for one in awaited(r)] == ["result", "approval", "approval"])
+    assert await decide(caller, chat, second, "deny") == 204
+    assert await answer(caller, chat, (first, "theirs")) == 204
+    assert await waiting(reader) == [third], "results leave the chat waiting for the decision"
+    assert await decide(caller, chat, third, "approve") == 204
+    effects.open(f"{word}c")
+    await reader.rested(2)
+    told = {result["tool_call_id"]: result for result in await results(caller, chat)}
+    assert (told[first]["result"], told[second]["is_error"]) == ("theirs", True)
+    assert told[third]["result"] == {"done": f"{word}c"}
     await sound(caller, reader, chat)
 
 

@@ -177,11 +177,14 @@ async def test_a_summary_that_fails_does_not_fail_the_turn(caller: Caller, model
 
 async def test_interrupted_it_leaves_no_trace(caller: Caller, model: DemoModel, rows: Rows):
     chat, reader = await answered(caller, "first")
+    await rows.change("UPDATE chats SET last_turn_summary = 'Said one word' WHERE id = :chat", chat=chat)
     model.order_fault(stalled("left"))
     await compact(caller, chat)
     await reader.until(summarizing)
-    await caller.send(chat, asked("second"))
     assert (await caller.interrupt(chat)).status_code == 200
+    labelled = "SELECT 1 FROM chats WHERE id = :chat AND status = 'waiting' AND last_turn_summary <> ''"
+    await rows.until(labelled, chat=chat)
+    await caller.send(chat, asked("second"))
     await reader.rested(2)
     assert await rows.ask(BOUNDARIES, chat=chat) == []
     await caller.agree(reader, chat, [asked("first"), asked("second")], ["first", "second"])

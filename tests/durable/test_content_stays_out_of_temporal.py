@@ -4,12 +4,12 @@ import json
 import re
 from typing import Any
 
-from sqlalchemy import text
 from temporalio.client import Client
 
 from activities.providers.demo import DemoModel, script_block
 from tests.durable.caller import Caller
 from tests.durable.histories import described, history, listed_as, runs, words_in, words_in_history
+from tests.durable.refusals import RAISED, SERIALIZATION_FAILURE, refused
 from tests.durable.rows import Rows, until
 
 SAID = {
@@ -92,35 +92,21 @@ async def test_nothing_anybody_said_is_in_temporal(
     assert kept
 
 
-SERIALIZATION_FAILURE = "40001"
-"""SQLSTATE of a failure that passes: the same statement may work in a moment."""
-
-RAISED = "P0001"
-"""SQLSTATE of one that does not."""
-
-REFUSE = """
-CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION 'will not store %', NEW.{column} USING ERRCODE = '{sqlstate}'; END $$
-"""
-
-
 async def test_a_database_that_fails_for_now_does_not_quote_what_was_being_written(
     caller: Caller, rows: Rows, temporal: Client
 ):
     chat = await caller.create("hello")
     await rows.until("SELECT 1 FROM chats WHERE id = :chat AND status = 'waiting'", chat=chat)
-    await refuse(rows, "BEFORE UPDATE ON chats", f"id = '{chat}'", "last_error", SERIALIZATION_FAILURE)
     fault = {"kind": "status", "status": 400, "message": "medlar"}
-    await caller.send(chat, script_block({"fault": [fault, fault, fault]}))
 
     async def failed_once() -> list[Any]:
         run = await described(temporal, chat)
         return [run for pending in run.pending_activities if pending.last_failure.message]
 
-    try:
+    error = ("BEFORE UPDATE ON chats", f"id = '{chat}'", "last_error")
+    async with refused(rows.engine, *error, SERIALIZATION_FAILURE):
+        await caller.send(chat, script_block({"fault": [fault, fault, fault]}))
         (failed,) = await until(failed_once)
-    finally:
-        await accept_again(rows)
     assert words_in(failed, ["medlar", "UPDATE", chat]) == {chat}
     await rows.until("SELECT 1 FROM chats WHERE id = :chat AND status = 'error'", chat=chat)
     for run in await runs(temporal, chat):
@@ -134,34 +120,14 @@ async def test_a_database_that_fails_for_good_does_not_quote_it_either(
         script_block({"text": "medlar", "hold": {"name": "medlar", "after_pieces": 99}})
     )
     await model.reached("medlar")
-    answer = f"chat_id = '{chat}' AND NEW.role = 'assistant'"
-    await refuse(rows, "BEFORE INSERT ON messages", answer, "content", RAISED)
-    model.release("medlar")
-    try:
+    answer = ("BEFORE INSERT ON messages", f"chat_id = '{chat}' AND NEW.role = 'assistant'", "content")
+    async with refused(rows.engine, *answer, RAISED):
+        model.release("medlar")
         await rows.until("SELECT 1 FROM chats WHERE id = :chat AND status = 'error'", chat=chat)
-    finally:
-        await accept_again(rows)
     shown = (await caller.http.get(f"{caller.url}/{chat}")).json()
     assert "medlar" not in json.dumps(shown["last_error"])
     (run,) = await runs(temporal, chat)
     assert words_in_history(await history(temporal, run), ["medlar", "INSERT", chat]) == {chat}
-
-
-async def refuse(rows: Rows, event: str, condition: str, column: str, sqlstate: str) -> None:
-    """Have the database refuse to store a column's content, quoting it."""
-    async with rows.engine.begin() as conn:
-        await conn.execute(text(REFUSE.format(column=column, sqlstate=sqlstate)))
-        await conn.execute(
-            text(
-                f"CREATE TRIGGER refuse {event} FOR EACH ROW"
-                f" WHEN (NEW.{column} IS NOT NULL AND NEW.{condition}) EXECUTE FUNCTION refuse()"
-            )
-        )
-
-
-async def accept_again(rows: Rows) -> None:
-    async with rows.engine.begin() as conn:
-        await conn.execute(text("DROP FUNCTION refuse CASCADE"))
 
 
 async def everything_stored(rows: Rows, chat: str) -> str:

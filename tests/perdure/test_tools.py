@@ -192,6 +192,27 @@ async def test_an_approver_decides_and_its_reason_is_told(perdure: Perdure) -> N
     assert asked == ["current_time"] * 2
 
 
+async def test_a_tool_of_this_program_runs_when_it_was_approved(perdure: Perdure) -> None:
+    ran: list[str] = []
+
+    async def mine(word: str) -> str:
+        ran.append(word)
+        return f"ran {word}"
+
+    def approver(call: PendingCall) -> bool:
+        return "yes" in call.args
+
+    chat = await perdure.chats.create(
+        calls(("mine", {"word": "yes"}), ("mine", {"word": "no"})),
+        tools=[mine],
+        approval_required=["mine"],
+        approver=approver,
+    )
+    assert (await chat.wait()).text == "done"
+    told = [part.result for part in await results(chat) if not part.is_error]
+    assert (told, ran) == (["ran yes"], ["yes"])
+
+
 async def test_an_approver_that_breaks_denies(perdure: Perdure) -> None:
     async def approver(call: PendingCall) -> bool:
         raise RuntimeError("nobody is at home")
@@ -217,8 +238,8 @@ async def test_calls_are_approved_and_denied_by_hand(perdure: Perdure) -> None:
             case _:
                 pass
     assert (await chat.wait()).text == "done"
-    allowed, denied = await results(chat)
-    assert (allowed.is_error, denied.is_error) == (False, True)
+    denied, allowed = await results(chat)  # what is approved runs once the last is decided
+    assert (denied.is_error, allowed.is_error) == (True, False)
 
 
 async def test_an_answer_that_came_too_early_is_given_when_it_is_waited_for(perdure: Perdure) -> None:

@@ -139,12 +139,13 @@ class ActionNeeded:
 
 @dataclass(frozen=True, slots=True)
 class CallsAnswered:
-    """Results or approvals have come for calls of this step."""
+    """Results or approvals have come for calls of this step. What they leave undecided may take so long."""
 
     draft: UUID
     place: Placement
     turn: int
     step: int
+    seconds: float
 
     transition = Transition.COMPLETE_REQUIRES_ACTION
 

@@ -83,7 +83,7 @@ MATRIX: Mapping[Transition, Mapping[StateName, tuple[StateName, ...]]] = {
     T.CLEAR_CONTEXT: {S.W: (S.W,), S.E0: (S.W,)},
     T.COMMIT_STEP: {S.R0: (S.R0,), S.R1: (S.R1,)},
     T.ENTER_REQUIRES_ACTION: {S.R0: (S.A0,), S.R1: (S.A1,)},
-    T.COMPLETE_REQUIRES_ACTION: {S.A0: (S.R0,), S.A1: (S.R1,)},
+    T.COMPLETE_REQUIRES_ACTION: {S.A0: (S.R0, S.A0), S.A1: (S.R1, S.A1)},
     T.CANCEL_REQUIRES_ACTION: {S.A0: (S.R0,), S.A1: (S.R1,)},
     T.FINISH_TURN: {S.R0: (S.W,), S.R1: (S.R0, S.R1)},
     T.FINISH_INTERRUPTION: {S.I0: (S.W,), S.I1: (S.R0, S.R1)},
@@ -167,6 +167,7 @@ def _work_on_turn(
                 status=ChatStatus.RUNNING,
                 draft=event.draft,
                 place=event.place,
+                action_seconds=event.seconds,
                 expect_step=state.step,
                 keep_compaction=True,
             )

@@ -147,11 +147,15 @@ class ChatWorkflow:
 
     @workflow.update(description="Deliver stored results or approvals to the calls that wait for them")
     async def answer_calls(self, command: AnswerCalls) -> Receipt:
-        return await self._command(_answered(command))
+        return await self._command(self._answered(command))
 
     @answer_calls.validator
     def _admit_answers(self, command: AnswerCalls) -> None:
-        self._admit(_answered(command))
+        self._admit(self._answered(command))
+
+    def _answered(self, command: AnswerCalls) -> CallsAnswered:
+        seconds = self._start.action_seconds
+        return CallsAnswered(command.draft_id, command.place, command.turn, command.step, seconds)
 
     @workflow.update(description="Archive or unarchive the chat")
     async def set_archived(self, command: SetArchived) -> Receipt:
@@ -403,7 +407,3 @@ class ChatWorkflow:
         workflow.set_current_details(
             f"{state.name}: turn {state.turn}, step {state.step}, {state.queued} queued"
         )
-
-
-def _answered(command: AnswerCalls) -> CallsAnswered:
-    return CallsAnswered(command.draft_id, command.place, command.turn, command.step)

@@ -10,7 +10,7 @@ from activities.tools.outcome import ToolOutcome
 from activities.tools.prepared import PreparedCall
 from activities.tools.registry import ToolRegistry
 from activities.tools.tool import Tool, ToolContext
-from models.chat_state import Approval, ToolCallRef
+from models.chat_state import Approval, Awaited, ToolCallRef
 from models.chat_tools import ChatTools, DynamicTool
 
 
@@ -65,9 +65,14 @@ def test_the_loop_is_told_what_it_must_know_of_each_call():
     assert (write.approval, write.timeout_seconds) == (Approval.PENDING, 7)
     assert delete.approval is Approval.PENDING
     assert propose.stop_after
-    assert browse.client
+    assert browse.awaits is Awaited.RESULT
     assert nobody == ToolCallRef(id="4", name="nobody")
     assert [call.runnable for call in planned] == [False, False, True, False, True]
+
+
+def test_a_client_s_tool_may_need_approval_too():
+    (browse,) = offer(dynamic=(THEIRS,), approval_required=("browse",)).plan(calls("browse"))
+    assert (browse.client, browse.awaits) == (True, Awaited.APPROVAL)
 
 
 def test_an_exclusive_call_alone_runs():

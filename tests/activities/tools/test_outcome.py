@@ -5,9 +5,10 @@ import asyncio
 import pytest
 from pydantic import BaseModel, JsonValue
 
-from activities.tools.outcome import ToolOutcome, budget_bytes, outcome_of, truncated
+from activities.tools.outcome import MAX_MEDIA_CHARACTERS, ToolOutcome, outcome_of, truncated
 from activities.tools.registry import ToolRegistry
 from activities.tools.tool import Media, OutcomeUnknown, Result, Tool, ToolContext
+from models.tool_output import budget_bytes
 from tests.activities.tools.calling import CONTEXT, called
 
 
@@ -93,6 +94,44 @@ def test_media_are_kept_as_they_are():
     assert outcome.is_media
     assert outcome.result == {"media_type": "image/png", "data": "aGVsbG8=", "text": "a picture"}
     assert truncated(outcome, 10) is None
+
+
+def test_of_media_only_the_text_beside_them_is_cut():
+    data = "A" * 40_000
+    cut = truncated(outcome_of(Media("image/png", data, "x" * 20_000)), 16_384)
+    assert cut is not None
+    assert cut.is_media
+    assert isinstance(cut.result, dict)
+    assert cut.result["data"] == data
+    assert "bytes left out here" in str(cut.result["text"])
+
+
+@pytest.mark.parametrize(
+    ("media", "told"),
+    [
+        (
+            Media("image/png", "A" * (2 * MAX_MEDIA_CHARACTERS)),
+            "image/png of 10.0 MiB in base64; 5.0 MiB can",
+        ),
+        (Media("image/png", "not base64!"), "image/png that is not base64"),
+        (Media("a picture", "AAAA"), "media of no type that there is: 'a picture'"),
+        (Media("image/png\0", "AAAA"), "media of no type"),
+    ],
+)
+async def test_media_that_no_model_takes_are_an_error_that_says_the_limits(media: Media, told: str):
+    async def run(arguments: Nothing, context: ToolContext) -> Result:
+        return media
+
+    outcome = await called(tool(run), "it", {})
+    assert (outcome.is_error, outcome.is_media) == (True, False)
+    assert told in str(outcome.result)
+
+
+async def test_media_of_the_greatest_size_are_shown():
+    async def run(arguments: Nothing, context: ToolContext) -> Result:
+        return Media("image/png", "A" * MAX_MEDIA_CHARACTERS)
+
+    assert (await called(tool(run), "it", {})).is_media
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def output(call_id: str, value: Any = "done", *, is_error: bool = False) -> dict
 
 
 async def answered(chat: ChatRows, place: Placement, *content: dict[str, Any]) -> CallsAnswered:
-    return CallsAnswered(await chat.draft_of(list(content)), place, turn=3, step=1)
+    return CallsAnswered(await chat.draft_of(list(content)), place, turn=3, step=1, seconds=300)
 
 
 @pytest.mark.parametrize("ids", [["call_1"], ["call_1", "call_2"], ["call_1", "call_3", "x"], ["call_1"] * 2])
@@ -38,7 +38,7 @@ async def test_results_enter_history_in_call_order_and_leave_what_waits_for_appr
     event = await answered(chat, Placement.RESULTS, output("call_3", None), output("call_1", is_error=True))
     receipt = await chat.commit(event)
     assert await chat.texts() == ["tool call_1", "tool call_3"]
-    assert (receipt.state.name, receipt.state.open_calls) == (StateName.R1, (GUARDED,))
+    assert (receipt.state.name, receipt.state.open_calls) == (StateName.A1, (GUARDED,))
     assert len(receipt.message_ids) == 2
 
 
@@ -52,8 +52,50 @@ async def test_some_are_approved_some_denied_and_the_rest_goes_on_waiting(chat: 
     )
     receipt = await chat.commit(await answered(chat, Placement.APPROVALS, *decisions))
     given = GUARDED.model_copy(update={"approval": Approval.GIVEN})
-    assert receipt.state.open_calls == (given, later, THEIRS)
+    assert (receipt.state.name, receipt.state.open_calls) == (StateName.A0, (given, later, THEIRS))
     assert await chat.texts() == ["tool call_4"]
+    last = {"tool_call_id": "call_5", "decision": "approve", "reason": None}
+    receipt = await chat.commit(await answered(chat, Placement.APPROVALS, last), "last")
+    also_given = later.model_copy(update={"approval": Approval.GIVEN})
+    assert (receipt.state.name, receipt.state.open_calls) == (StateName.R0, (given, also_given, THEIRS))
+    assert receipt.state.action_deadline is None
+
+
+async def test_what_is_left_undecided_has_its_time_from_the_last_decision_on(chat: ChatRows):
+    denied = GUARDED.model_copy(update={"id": "call_4"})
+    await chat.write(StateName.R0, calls=[GUARDED, denied])
+    entered = await chat.commit(ActionNeeded(5), "enter")
+    decision = {"tool_call_id": "call_4", "decision": "deny", "reason": None}
+    left = await chat.commit(await answered(chat, Placement.APPROVALS, decision))
+    first, second = entered.state.action_deadline, left.state.action_deadline
+    assert first is not None
+    assert second is not None
+    assert second - first > timedelta(seconds=200)
+    assert left.state == await read_state(chat.engine, chat.chat)
+
+
+async def test_a_client_s_call_that_was_approved_waits_for_its_result(chat: ChatRows):
+    asked = THEIRS.model_copy(update={"approval": Approval.PENDING})
+    await chat.write(StateName.A0, calls=[asked])
+    too_early = await chat.commit(await answered(chat, Placement.RESULTS, output("call_1")), "early")
+    assert too_early.verdict is Verdict.OTHER_CALLS
+    decision = {"tool_call_id": "call_1", "decision": "approve", "reason": None}
+    receipt = await chat.commit(await answered(chat, Placement.APPROVALS, decision), "approve")
+    given = THEIRS.model_copy(update={"approval": Approval.GIVEN})
+    assert (receipt.state.name, receipt.state.open_calls) == (StateName.A0, (given,))
+    twice = await chat.commit(await answered(chat, Placement.APPROVALS, decision), "again")
+    assert twice.verdict is Verdict.OTHER_CALLS
+    done = await chat.commit(await answered(chat, Placement.RESULTS, output("call_1")), "result")
+    assert (done.state.name, done.state.open_calls) == (StateName.R0, ())
+
+
+async def test_what_was_approved_runs_even_if_nobody_decides_about_the_rest(chat: ChatRows):
+    given = GUARDED.model_copy(update={"approval": Approval.GIVEN})
+    undecided = GUARDED.model_copy(update={"id": "call_4"})
+    await chat.write(StateName.A0, calls=[given, undecided, THEIRS])
+    receipt = await chat.commit(ActionTimedOut(), "late")
+    assert (receipt.state.name, receipt.state.open_calls) == (StateName.R0, (given,))
+    assert await chat.texts() == ["tool call_4", "tool call_1"]
 
 
 async def test_the_deadline_is_set_on_entering_and_cleared_on_leaving(chat: ChatRows):

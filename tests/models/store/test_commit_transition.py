@@ -85,7 +85,7 @@ async def event_named(name: str, chat: ChatRows) -> Event:
             return ActionNeeded(300)
         case "calls_answered":
             results = [{"tool_call_id": "call_1", "output": "done", "is_error": False}]
-            return CallsAnswered(await chat.draft_of(results), Placement.RESULTS, turn=3, step=1)
+            return CallsAnswered(await chat.draft_of(results), Placement.RESULTS, turn=3, step=1, seconds=300)
         case "action_timed_out":
             return ActionTimedOut()
         case "interrupt":

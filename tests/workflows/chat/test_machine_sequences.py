@@ -6,9 +6,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from models.chat_state import Approval, ChatState, ChatStatus, StateName, ToolCallRef
+from models.chat_state import Approval, Awaited, ChatState, ChatStatus, StateName, ToolCallRef
 from models.compaction import CompactionReason, reenters
-from models.turns import BusyBehavior, Placement, Write
+from models.store.actions import still_waits
+from models.turns import BusyBehavior, CallsClosedBy, Placement, Write
 from workflows.chat.events import (
     ActionNeeded,
     ActionTimedOut,
@@ -32,6 +33,7 @@ CALLS = {
     "ours": ToolCallRef(id="ours", name="current_time"),
     "theirs": ToolCallRef(id="theirs", name="their_tool", client=True),
     "guarded": ToolCallRef(id="guarded", name="delete", approval=Approval.PENDING),
+    "theirs_guarded": ToolCallRef(id="theirs_guarded", name="t", client=True, approval=Approval.PENDING),
     "last": ToolCallRef(id="last", name="propose", stop_after=True),
 }
 
@@ -52,7 +54,8 @@ class Rows(RuleBasedStateMachine):
         self.drafts = 0
         self.reentries = 0
 
-    def ask(self, event: Event) -> None:
+    def ask(self, event: Event, decided: frozenset[str] = frozenset()) -> None:
+        """A transition is asked for. `decided`: the calls that an answer is about."""
         before = self.state
         try:
             write = decide(before, event)
@@ -71,10 +74,12 @@ class Rows(RuleBasedStateMachine):
                 self.steering.add(event.draft.int)
         open_calls = self.after_the_queue(write, open_calls)
         if isinstance(event, CallsAnswered):
-            open_calls = self.answered(event, open_calls)
+            open_calls = self.answered(event, open_calls, decided)
         if write.close_calls is not None:
-            self.history += ["result"] * len(open_calls)
-            open_calls = ()
+            late = write.close_calls is CallsClosedBy.TIMEOUT
+            kept = tuple(call for call in open_calls if late and call.runnable)
+            self.history += ["result"] * (len(open_calls) - len(kept))
+            open_calls = kept
         if write.place_steering:
             for draft in [draft for draft in self.queue if draft in self.steering]:
                 self.queue.remove(draft)
@@ -84,8 +89,9 @@ class Rows(RuleBasedStateMachine):
         elif isinstance(event, MessageSent | MessageEdited) and write.place == "history":
             self.enter(event.draft.int, open_calls)
         new_turn = write.turn != before.turn
+        waits = isinstance(event, CallsAnswered) and still_waits(open_calls)
         self.state = ChatState(
-            status=write.status,
+            status=ChatStatus.REQUIRES_ACTION if waits else write.status,
             archived=write.archived,
             turn=write.turn,
             queued=len(self.queue),
@@ -124,13 +130,14 @@ class Rows(RuleBasedStateMachine):
         self.delivered.append(draft)
         self.history.append("user")
 
-    def answered(self, event: CallsAnswered, calls: tuple[ToolCallRef, ...]) -> tuple[ToolCallRef, ...]:
+    def answered(
+        self, event: CallsAnswered, calls: tuple[ToolCallRef, ...], decided: frozenset[str]
+    ) -> tuple[ToolCallRef, ...]:
         if event.place is Placement.RESULTS:
-            self.history += ["result"] * sum(call.client for call in calls)
-            return tuple(call for call in calls if not call.client)
-        return tuple(
-            call if call.client else call.model_copy(update={"approval": Approval.GIVEN}) for call in calls
-        )
+            self.history += ["result"] * sum(call.awaits is Awaited.RESULT for call in calls)
+            return tuple(call for call in calls if call.awaits is not Awaited.RESULT)
+        given = {"approval": Approval.GIVEN}
+        return tuple(call.model_copy(update=given) if call.id in decided else call for call in calls)
 
     @rule(busy=st.sampled_from(BusyBehavior))
     def send(self, busy: BusyBehavior) -> None:
@@ -224,17 +231,20 @@ class Rows(RuleBasedStateMachine):
         assert self.state.status is ChatStatus.REQUIRES_ACTION
 
     @precondition(lambda self: self.state.status is ChatStatus.REQUIRES_ACTION)
-    @rule(place=st.sampled_from([Placement.RESULTS, Placement.APPROVALS]), late=st.booleans())
-    def somebody_answers(self, place: Placement, late: bool) -> None:
+    @rule(data=st.data(), place=st.sampled_from([Placement.RESULTS, Placement.APPROVALS]), late=st.booleans())
+    def somebody_answers(self, data: st.DataObject, place: Placement, late: bool) -> None:
         self.drafts += 1
         step = self.state.step - late
-        self.ask(CallsAnswered(UUID(int=self.drafts), place, self.state.turn, step))
+        undecided = [call.id for call in self.state.open_calls if call.awaits is Awaited.APPROVAL]
+        decided = data.draw(st.frozensets(st.sampled_from(undecided))) if undecided else frozenset[str]()
+        event = CallsAnswered(UUID(int=self.drafts), place, self.state.turn, step, seconds=300)
+        self.ask(event, decided)
 
     @precondition(lambda self: self.state.status is ChatStatus.REQUIRES_ACTION)
     @rule()
     def nobody_answers(self) -> None:
         self.ask(ActionTimedOut())
-        assert self.state.open_calls == ()
+        assert all(call.runnable for call in self.state.open_calls)
 
     @precondition(lambda self: next_action(self.state) is Action.PLACE_STEERING)
     @rule()
@@ -268,6 +278,11 @@ class Rows(RuleBasedStateMachine):
     @invariant()
     def a_chat_in_motion_has_something_to_do_and_one_at_rest_has_not(self) -> None:
         assert (next_action(self.state) is Action.REST) == self.state.at_rest
+
+    @invariant()
+    def a_chat_that_requires_an_action_has_a_call_that_awaits_one(self) -> None:
+        if self.state.status is ChatStatus.REQUIRES_ACTION:
+            assert any(call.awaits for call in self.state.open_calls)
 
     @invariant()
     def a_waiting_chat_has_an_empty_queue(self) -> None:

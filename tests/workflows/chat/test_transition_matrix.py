@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from models.chat_state import Approval, ChatState, ChatStatus, StateName, ToolCallRef
+from models.chat_state import Approval, Awaited, ChatState, ChatStatus, StateName, ToolCallRef
 from models.compaction import CompactionReason
 from models.turns import BusyBehavior, Placement
 from workflows.chat.events import (
@@ -73,8 +73,8 @@ EVENTS: list[Event] = [
     StepStopped(),
     SteeringDue(),
     ActionNeeded(300),
-    CallsAnswered(DRAFT, Placement.RESULTS, turn=1, step=0),
-    CallsAnswered(DRAFT, Placement.APPROVALS, turn=1, step=0),
+    CallsAnswered(DRAFT, Placement.RESULTS, turn=1, step=0, seconds=300),
+    CallsAnswered(DRAFT, Placement.APPROVALS, turn=1, step=0, seconds=300),
     ActionTimedOut(),
 ]
 
@@ -122,8 +122,8 @@ def test_every_cell_is_decided_as_the_matrix_says(event: Event, name: StateName)
             ),
             ActionNeeded(1),
         ),
-        (STATES[StateName.A0], CallsAnswered(DRAFT, Placement.RESULTS, turn=1, step=1)),
-        (STATES[StateName.A0], CallsAnswered(DRAFT, Placement.RESULTS, turn=2, step=0)),
+        (STATES[StateName.A0], CallsAnswered(DRAFT, Placement.RESULTS, turn=1, step=1, seconds=300)),
+        (STATES[StateName.A0], CallsAnswered(DRAFT, Placement.RESULTS, turn=2, step=0, seconds=300)),
     ],
 )
 def test_what_is_about_nothing_is_not_allowed(state: ChatState, event: Event):
@@ -159,6 +159,21 @@ MAY = ToolCallRef(id="may", name="ours", approval=Approval.GIVEN)
 def test_what_a_state_needs_done(changes: dict[str, object], action: Action):
     state = ChatState(status=ChatStatus.RUNNING).model_copy(update=changes)
     assert next_action(state) is action
+
+
+@pytest.mark.parametrize(
+    ("call", "awaits"),
+    [
+        (RUNS, None),
+        (MAY, None),
+        (ASKS, Awaited.APPROVAL),
+        (CLIENT_CALL, Awaited.RESULT),
+        (CLIENT_CALL.model_copy(update={"approval": Approval.PENDING}), Awaited.APPROVAL),
+        (CLIENT_CALL.model_copy(update={"approval": Approval.GIVEN}), Awaited.RESULT),
+    ],
+)
+def test_a_call_says_where_it_runs_by_what_it_awaits(call: ToolCallRef, awaits: Awaited | None):
+    assert (call.awaits, call.runnable) == (awaits, awaits is None)
 
 
 def test_the_last_queued_message_leaves_an_empty_queue():
