@@ -177,15 +177,16 @@ async def test_after_the_first_part_an_error_keeps_its_own_kind(bench: Bench):
 async def test_what_was_said_is_kept_when_the_answer_breaks_off_behind_an_interrupt(
     bench: Bench, fault: dict[str, Any]
 ):
-    hold = {"name": f"behind-{fault['kind']}", "after_pieces": 2}
+    name = f"behind-{fault['kind']}"
+    hold = {"name": name, "after_pieces": 2}
     call = await bench.begin(script_block({"text": WORDS, "hold": hold, "fault": [fault]}))
     running = asyncio.create_task(bench.call(call))
-    await bench.model.reached(hold["name"])
+    await bench.model.reached(name)
     async with bench.chat.engine.begin() as conn:  # the order to stop has not reached the worker yet
         await conn.execute(
             update(chats).where(chats.c.id == bench.chat.chat).values(status=ChatStatus.INTERRUPTING)
         )
-    bench.model.release(hold["name"])
+    bench.model.release(name)
     outcome = await running
     assert (outcome.end, outcome.state.name) == (StepEnd.INTERRUPTED, StateName.W)
     assert (await bench.chat.texts())[1:] == ["one two "]
