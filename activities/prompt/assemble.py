@@ -16,7 +16,7 @@ from activities.providers.protocol import ModelRequest, PromptMessage, ProviderT
 from models.chat_model import ChatModel
 from models.effort import Effort
 from models.model_options import CallConfig, effective_effort
-from models.parts import ToolResultPart, dump_part
+from models.parts import ToolCallPart, ToolResultPart, dump_part
 from models.store.transcripts import TranscriptMessage
 
 DEFAULT_MAX_OUTPUT_TOKENS = 32_000
@@ -79,7 +79,8 @@ def assemble(
     """Make the request for the next step.
 
     Rows of role `system` become the leading system texts. Every tool call gets exactly one result before the
-    conversation goes on: a missing one is made up as an error, one without a call is left out.
+    conversation goes on: a missing one is made up as an error. A result whose call is lost gets a call, where
+    somebody has asked for anything before; a further one of a call that was answered is left out.
 
     Args:
         transcript: rows as the model may see them, oldest first.
@@ -126,21 +127,44 @@ def _system_text(parts: Iterable[StoredPart]) -> str:
 
 def _pair_calls(rows: Iterable[TranscriptMessage]) -> Iterable[PromptMessage]:
     open_calls: dict[str, StoredPart] = {}
+    known: set[str] = set()
+    begun = False
     for row in rows:
+        begun = begun or row.role == "user"
         if row.role == "tool":
+            lost = [part for part in row.parts if begun and _is_lost(part, known)]
             results = list(_take_results(row.parts, open_calls))
             if results:
                 yield PromptMessage("tool", results)
+            if lost:
+                yield from _close(open_calls)
+                open_calls = {}
+                yield PromptMessage("assistant", [_call_of(part) for part in lost])
+                yield PromptMessage("tool", lost)
+                known.update(part["tool_call_id"] for part in lost)
             continue
         yield from _close(open_calls)
         yield PromptMessage(row.role, row.parts)
         open_calls = {part["tool_call_id"]: part for part in row.parts if _is_ours(part)}
+        known.update(open_calls)
     yield from _close(open_calls)
 
 
 def _is_ours(part: StoredPart) -> bool:
     """Whether this is a call that is not run by the vendor, who alone could tell its result."""
     return part["type"] == "tool-call" and not part.get("provider_executed")
+
+
+def _is_lost(part: StoredPart, known: set[str]) -> bool:
+    """Whether this is a result of a call that is nowhere in the conversation so far."""
+    return part["type"] == "tool-result" and part["tool_call_id"] not in known
+
+
+def _call_of(result: StoredPart) -> StoredPart:
+    """A call for a result that has none. What it was called with is not known."""
+    return dump_part(
+        ToolCallPart(tool_call_id=result["tool_call_id"], tool_name=result["tool_name"], args={})
+    )
 
 
 def _take_results(parts: Iterable[StoredPart], open_calls: dict[str, StoredPart]) -> Iterable[StoredPart]:

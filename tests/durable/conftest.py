@@ -4,24 +4,21 @@ from collections.abc import AsyncGenerator
 from uuid import uuid4
 
 import pytest
-from pydantic import SecretStr
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from temporalio.client import Client
 
 from cli.stack import Stack
-from runtime.configuration.changes import Change, ChangeKind, tell
 from runtime.database import driver_url
 from runtime.redis import open_redis
-from runtime.secrets import MasterKeys
 from tests.activities.providers.request_rules.checked import CheckedModel
 from tests.durable.caller import Caller
 from tests.durable.histories import connect
 from tests.durable.processes import SHORT_RUNS, ToolWorker, another_api, whole_perdure
 from tests.durable.rows import Rows
 from tests.durable.side_effects import Effects
-from tests.durable.talk import Talk, offer_models
+from tests.durable.talks import Talk, offered_models
 
 
 @pytest.fixture(scope="package")
@@ -60,24 +57,6 @@ async def caller(perdure: Stack, model: CheckedModel, rows: Rows) -> AsyncGenera
     async with Caller(perdure.api_url, token, rows) as caller:
         yield caller
     model.clear()
-
-
-@pytest.fixture(scope="package")
-async def models(perdure: Stack, model: CheckedModel, rows: Rows) -> dict[str, str]:
-    """One model of each kind, by ids of their configurations."""
-    me = await rows.first_user()
-    keys = MasterKeys(SecretStr(perdure.environment["PERDURE_MASTER_KEYS"]))
-    offered = await offer_models(rows.engine, me.organization_id, keys, model.base_url)
-    redis = open_redis(perdure.redis_url)
-    await tell(redis, Change(kind=ChangeKind.PROVIDERS))
-    await redis.aclose()
-    return offered
-
-
-@pytest.fixture
-def talk(caller: Caller, model: CheckedModel, models: dict[str, str]) -> Talk:
-    """A chat that may have any of these models."""
-    return Talk(caller, model, models)
 
 
 @pytest.fixture(scope="package")
@@ -122,3 +101,14 @@ def effects(worker: ToolWorker) -> Effects:
 @pytest.fixture
 def word() -> str:
     return f"w{uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="package")
+async def models(perdure: Stack, model: CheckedModel, rows: Rows) -> dict[str, str]:
+    """One model of each kind, by ids of their configurations."""
+    return await offered_models(perdure, model, rows)
+
+
+@pytest.fixture
+def talk(caller: Caller, model: CheckedModel, models: dict[str, str]) -> Talk:
+    return Talk(caller, model, models)

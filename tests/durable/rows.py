@@ -50,14 +50,18 @@ class Rows:
             "SELECT role, content FROM messages WHERE chat_id = :chat AND NOT deleted ORDER BY id", chat=chat
         )
         open_calls: list[str] = []
+        by_vendor: list[str] = []
         for message in history:
             if message.role == "user":
                 assert open_calls == [], "a call without a result before a user message"
             for part in message.content:
+                # a call of the vendor stays open where the turn was stopped behind a pause: nobody else
+                # can tell its result
+                calls = by_vendor if part.get("provider_executed") else open_calls
                 if part["type"] == "tool-call":
-                    open_calls.append(part["tool_call_id"])
+                    calls.append(part["tool_call_id"])
                 elif part["type"] == "tool-result":
-                    open_calls.remove(part["tool_call_id"])
+                    calls.remove(part["tool_call_id"])
         assert open_calls == []
 
 

@@ -10,7 +10,7 @@ from activities.providers.demo import DemoModel, script_block
 from activities.providers.demo.recorder import RecordedRequest
 from tests.durable.caller import Caller, text_of
 from tests.durable.saying import says
-from tests.durable.talk import Talk
+from tests.durable.talks import Talk
 
 FULL = {"input_tokens": 150_000, "output_tokens": 5}
 REENTRIES = 3

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.durable.saying import WORDS
-from tests.durable.talk import Talk
+from tests.durable.talks import Talk
 
 
 def standing(hold: str) -> dict[str, Any]:

@@ -11,7 +11,16 @@ from itertools import permutations
 import pytest
 
 from tests.api.files.bytes_of import PNG
-from tests.durable.talk import KINDS, SEARCH, SEARCHING, TIME, TOOL_TURN, UTC, Talk, parts
+from tests.durable.caller import Body
+from tests.durable.talks import KINDS, SEARCHING, Talk, parts
+
+TIME: Body = {"name": "current_time", "input": {"timezone": "Asia/Tokyo"}}
+UTC: Body = {"name": "current_time", "input": {}}
+SEARCH: Body = {
+    "server_tools": [{"kind": "web_search", "input": {"query": "weather"}}],
+    "sources": [{"url": "https://example.org/weather", "title": "Weather"}],
+}
+TOOL_TURN = ({"thinking": "A clock would help.", "text": "Let me look.", "tools": [TIME]}, {"text": "Noon."})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -68,7 +77,6 @@ async def test_a_search_of_the_vendor_beside_a_tool_of_ours(talk: Talk, kind: st
     for told in (parts(messages, "source"), [part for part in seen if part["type"] == "source"]):
         assert [part["url"] for part in told] == ["https://example.org/weather"]
     await talk.turn(kind, {"text": "Again."})
-    assert all('"source"' not in request.raw_body.decode() for request in talk.sent())
     await talk.is_sound("See.", "Done.", "Again.")
 
 
@@ -91,7 +99,8 @@ async def test_nobody_is_shown_what_is_the_vendors(talk: Talk, kind: str) -> Non
     stored = await talk.caller.rows.ask(
         "SELECT content FROM messages WHERE chat_id = :chat AND role = 'assistant'", chat=talk.chat
     )
-    assert "provider_metadata" in str(stored), "there is something to hide"
+    # OpenAI tells nothing that would have to go back over this interface
+    assert ("provider_metadata" in str(stored)) == (kind != "openai-chat")
     chat = (await talk.caller.http.get(f"{talk.caller.url}/{talk.chat}")).json()
     shown = json.dumps([chat, await talk.caller.messages(talk.chat), reader.seen])
     hidden = ("provider_metadata", "provider_response_id", "signature", "encrypted")

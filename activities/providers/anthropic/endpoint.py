@@ -18,12 +18,13 @@ from anthropic import (
 from anthropic.lib.bedrock import AsyncAnthropicBedrock
 from anthropic.lib.vertex import AsyncAnthropicVertex
 
-from activities.providers.anthropic.errors import classify_exception
+from activities.providers.anthropic.errors import classify_error_event, classify_exception
 from activities.providers.anthropic.limits import Excess, check_files, check_size, files_of, refusal
 from activities.providers.anthropic.reading import MessageReader
 from activities.providers.anthropic.request import Dialect, wire_request
 from activities.providers.anthropic.stream import Framing, read_events
 from activities.providers.protocol import ModelCallError, ModelEvent, ModelRequest
+from activities.providers.unstreamed import require_stream
 
 _TIMEOUT = httpx2.Timeout(connect=10.0, read=600.0, write=60.0, pool=30.0)
 """Seconds. The pauses a reader may have to sit through are guarded by the caller, who knows why it waits."""
@@ -82,6 +83,7 @@ class MessagesEndpoint:
         async with AsyncExitStack() as stack:
             try:
                 response = await self._send(request, stack)
+                await require_stream(response, self._label, classify_error_event)
             except ModelCallError:
                 raise
             except Exception as error:  # noqa: BLE001

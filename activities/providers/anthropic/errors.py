@@ -60,7 +60,7 @@ def classify_exception(error: Exception, provider: str) -> Failure:
 
 
 def classify_error_event(body: Any, provider: str) -> Failure:
-    """Sort the payload of an `error` event, which ends a stream that began with 200."""
+    """Sort the payload of an `error` event, which ends a stream that began with 200, or takes its place."""
     return _classify_body(body, provider, None, {}, raw=None)
 
 
@@ -73,7 +73,7 @@ def _classify_body(
             provider,
             status=status if status is not None else _STATUS_OF_TYPE.get(error_type),
             code=f"{error_type} {_text_at(body, 'error', 'details', 'error_code')}",
-            detail=_text_at(body, "error", "message") or _text_at(body, "message"),
+            detail=_text_at(body, "error", "message") or _text_at(body, "message") or _text_at(body, "error"),
             raw_detail=raw[:MAX_RAW_CHARACTERS] if raw and isinstance(body, str) else None,
             retry_after_seconds=retry_after(headers),
             should_retry=should_retry(headers),

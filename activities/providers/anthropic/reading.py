@@ -103,7 +103,7 @@ class MessageReader:
         """
         try:
             event = decode_json(data)
-            match event["type"]:
+            match _type_of(event):
                 case "content_block_delta":
                     yield from self._delta(event["index"], event["delta"])
                 case "content_block_start":
@@ -237,6 +237,11 @@ class MessageReader:
             yield ToolCallDelta(index, orjson.dumps(opened.whole_input).decode())
             opened.whole_input = None
         yield BlockEnd(index)
+
+
+def _type_of(event: dict[str, Any]) -> str:
+    """The type of an event; gateways send errors without one."""
+    return event["type"] if "type" in event or "error" not in event else "error"
 
 
 def _kind(block: Block) -> str:

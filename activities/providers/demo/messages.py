@@ -36,6 +36,7 @@ class MessagesDialect:
             model=conversation.model,
             input_characters=size,
             tool_id_seed=seed,
+            paused_call=conversation.paused_call,
         )
 
     def refusal(self, refused: InvalidRequest, request_id: str) -> dict[str, Any]:

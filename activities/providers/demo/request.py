@@ -5,6 +5,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+VENDOR_CALLS = ("server_tool_use", "mcp_tool_use")
+PAUSED = "_paused"
+"""In the id of a call in the middle of which the answer paused."""
+
 
 class Block(BaseModel):
     """A content block of any type; only the fields that the demo model looks at are named."""
@@ -22,6 +26,16 @@ class Block(BaseModel):
     content: Any = None
     is_error: bool | None = None
     cache_control: dict[str, Any] | None = None
+
+    @property
+    def is_vendor_call(self) -> bool:
+        """Whether this is a call that the vendor runs itself."""
+        return self.type in VENDOR_CALLS
+
+    @property
+    def is_vendor_result(self) -> bool:
+        """Whether this is the result of one."""
+        return self.type.endswith("_tool_result")
 
     @property
     def content_blocks(self) -> list["Block"]:
@@ -57,11 +71,25 @@ class Message(BaseModel):
     def text(self) -> str:
         return "\n".join(block.text for block in self.blocks if block.type == "text" and block.text)
 
+    @property
+    def open_vendor_call(self) -> Block | None:
+        """The last call of the vendor in it, if that has no result here."""
+        answered = {block.tool_use_id for block in self.blocks if block.is_vendor_result}
+        calls = [block for block in self.blocks if block.is_vendor_call]
+        return calls[-1] if calls and calls[-1].id not in answered else None
+
+    @property
+    def pauses_over(self) -> int:
+        """How many answers in it went on after a pause: what went on is told as one message."""
+        answered = {block.tool_use_id or "" for block in self.blocks if block.is_vendor_result}
+        calls = {block.id for block in self.blocks if block.is_vendor_call}
+        return sum(PAUSED in call_id and call_id in calls for call_id in answered)
+
 
 class Tool(BaseModel):
     model_config = ConfigDict(extra="allow")
 
-    name: str
+    name: str | None = None
     type: str | None = None
     cache_control: dict[str, Any] | None = None
 
@@ -98,7 +126,14 @@ class MessagesRequest(BaseModel):
     @property
     def step(self) -> int:
         """How many times the assistant has spoken since the user did."""
-        return sum(message.role == "assistant" for message in self.messages[self.last_typed_index + 1 :])
+        since = self.messages[self.last_typed_index + 1 :]
+        return sum(1 + message.pauses_over for message in since if message.role == "assistant")
+
+    @property
+    def paused_call(self) -> Block | None:
+        """The call whose result the answer has to begin with, because it paused there."""
+        last = self.messages[-1]
+        return last.open_vendor_call if last.role == "assistant" else None
 
     @property
     def typed(self) -> str:
@@ -119,4 +154,4 @@ class MessagesRequest(BaseModel):
 
     @property
     def tool_names(self) -> frozenset[str]:
-        return frozenset(tool.name for tool in self.tools)
+        return frozenset(tool.name for tool in self.tools if tool.name)

@@ -39,7 +39,7 @@ class ToolCall(_Part):
 class ServerTool(_Part):
     """A tool that the vendor runs itself, with what it found."""
 
-    kind: Literal["web_search", "code_interpreter", "file_search", "mcp"]
+    kind: Literal["web_search", "web_fetch", "code_interpreter", "file_search", "mcp"]
     input: dict[str, Any] = Field(default_factory=dict[str, Any])
     output: str = Field(default="", max_length=100_000)
 

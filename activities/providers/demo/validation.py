@@ -33,6 +33,7 @@ def read_request(body: Any) -> MessagesRequest:
         place = ".".join(str(part) for part in first["loc"]) or "body"
         raise InvalidRequest(f"{place}: {first['msg']}") from error
     _check_tool_pairs(request.messages)
+    _check_vendor_pairs(request.messages)
     _check_cache_points(request)
     return request
 
@@ -45,7 +46,8 @@ def _require(condition: bool, message: str) -> None:
 def _check_settings(request: MessagesRequest) -> None:
     _require(bool(request.model), "model: String should have at least 1 character")
     _require(request.max_tokens >= 1, "max_tokens: Input should be greater than or equal to 1")
-    names = [tool.name for tool in request.tools]
+    # a set of tools of an MCP server is the only one without a name
+    names = [tool.name or "" for tool in request.tools if tool.type != "mcp_toolset"]
     _require(len(names) == len(set(names)), "tools: Tool names must be unique.")
     for index, name in enumerate(names):
         matches = TOOL_NAME.fullmatch(name) is not None
@@ -68,7 +70,7 @@ def _check_order(messages: list[Message]) -> None:
     _require(bool(messages), "messages: at least one message is required")
     _require(messages[0].role == "user", 'messages: first message must use the "user" role')
     _require(
-        messages[-1].role == "user",
+        messages[-1].role == "user" or messages[-1].open_vendor_call is not None,
         "This model does not support assistant message prefill. "
         "The conversation must end with a user message.",
     )
@@ -105,6 +107,12 @@ def _check_block(place: str, role: str, block: Block) -> None:
             )
             for index, part in enumerate(block.content_blocks):
                 _check_text(f"{place}.tool_result.content.{index}", part)
+        case _ if block.is_vendor_call or block.is_vendor_result:
+            _require(
+                role == "assistant", f"{place}: `{block.type}` blocks can only be in `assistant` messages"
+            )
+            fits = isinstance(block.input, dict) or block.is_vendor_result
+            _require(fits, f"{place}.{block.type}.input: Input should be an object")
         case _:
             pass
 
@@ -136,6 +144,33 @@ def _check_tool_pairs(messages: list[Message]) -> None:
         repeated = [call for call, times in Counter(open_calls).items() if times > 1 or call in seen]
         _require(not repeated, f"messages.{index}: `tool_use` ids must be unique: {', '.join(repeated)}")
         seen.update(open_calls)
+
+
+def _check_vendor_pairs(messages: list[Message]) -> None:
+    """What the vendor runs is told as whole pairs; only an answer that goes on may hold an open call."""
+    seen: set[str] = set()
+    open_calls: dict[str, str] = {}
+    for index, message in enumerate(messages):
+        if message.role == "user":
+            if message.text and open_calls:
+                call_id, name = next(iter(open_calls.items()))
+                raise InvalidRequest(
+                    f"messages.{index - 1}: `{name}` tool use with id `{call_id}` was found without a "
+                    f"corresponding `{name}_tool_result` block"
+                )
+            continue
+        for block in message.blocks:
+            if block.is_vendor_call:
+                _require(block.id not in seen, f"messages.{index}: `{block.type}` ids must be unique")
+                seen.add(block.id or "")
+                open_calls[block.id or ""] = block.name or ""
+            elif block.is_vendor_result:
+                known = open_calls.pop(block.tool_use_id or "", None)
+                _require(
+                    known is not None,
+                    f"messages.{index}: unexpected `tool_use_id` found in `{block.type}` blocks: "
+                    f"{block.tool_use_id}",
+                )
 
 
 def _leading_results(message: Message) -> list[str]:

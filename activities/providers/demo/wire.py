@@ -3,13 +3,14 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from activities.providers.demo.dialect import Answer, Piece
 from activities.providers.demo.encoding import by_count, by_words, event, tokens
 from activities.providers.demo.faults import PieceKind
-from activities.providers.demo.script import ServerTool, Source, Step
+from activities.providers.demo.request import PAUSED, Block
+from activities.providers.demo.script import Step
+from activities.providers.demo.vendor_tools import result_of, vendor_blocks
 
 TOOL_INPUT_PIECE = 24
 BAD_FRAME = b"event: content_block_delta\ndata: {this is not JSON\n\n"
@@ -27,7 +28,13 @@ def sign_thinking(thinking: str) -> str:
 
 
 def encode_answer(
-    step: Step, *, message_id: str, model: str, input_characters: int, tool_id_seed: str
+    step: Step,
+    *,
+    message_id: str,
+    model: str,
+    input_characters: int,
+    tool_id_seed: str,
+    paused_call: Block | None = None,
 ) -> Answer:
     """Encode one step of a script.
 
@@ -37,8 +44,9 @@ def encode_answer(
         model: the model name that the client asked for.
         input_characters: size of the request, from which the input tokens are computed.
         tool_id_seed: tool call ids are derived from it and their index.
+        paused_call: the answer goes on with its result, which the first tool of the step tells.
     """
-    content = _content(step, tool_id_seed)
+    content = _content(step, tool_id_seed, paused_call)
     stop_reason = step.stop_reason or ("tool_use" if step.tools else "end_turn")
     usage = _usage(step, content, input_characters)
     message: dict[str, Any] = {
@@ -74,39 +82,29 @@ def encode_answer(
     return Answer(opening, tuple(pieces), closing, message)
 
 
-def _content(step: Step, tool_id_seed: str) -> list[dict[str, Any]]:
+def _content(step: Step, tool_id_seed: str, paused_call: Block | None) -> list[dict[str, Any]]:
     content: list[dict[str, Any]] = []
+    vendor_tools = list(step.server_tools)
+    if paused_call is not None:
+        told = vendor_tools.pop(0) if vendor_tools else None
+        content.append(result_of(paused_call, told, step.sources))
     if step.thinking:
         content.append(
             {"type": "thinking", "thinking": step.thinking, "signature": sign_thinking(step.thinking)}
         )
-    for index, tool in enumerate(step.server_tools):
-        if tool.kind == "web_search":  # the others have other shapes here
-            content += _web_search(tool, f"srvtoolu_{tool_id_seed[:16]}_{index}", step.sources)
+    pausing = vendor_tools.pop() if vendor_tools and step.stop_reason == "pause_turn" else None
+    for index, tool in enumerate(vendor_tools):
+        content += vendor_blocks(tool, f"{tool_id_seed[:16]}_{index}", step.sources)
     if step.text:
         content.append({"type": "text", "text": step.text})
+    if pausing is not None:
+        content += vendor_blocks(pausing, f"{tool_id_seed[:16]}{PAUSED}", step.sources)[:1]
     for index, call in enumerate(step.tools):
         digest = hashlib.sha256(f"{tool_id_seed}/{index}".encode()).hexdigest()
         content.append(
             {"type": "tool_use", "id": f"toolu_{digest[:24]}", "name": call.name, "input": call.input}
         )
     return content
-
-
-def _web_search(tool: ServerTool, call_id: str, sources: Sequence[Source]) -> list[dict[str, Any]]:
-    found = [
-        {
-            "type": "web_search_result",
-            "url": source.url,
-            "title": source.title,
-            "encrypted_content": base64.b64encode(source.url.encode()).decode(),
-        }
-        for source in sources
-    ]
-    return [
-        {"type": "server_tool_use", "id": call_id, "name": "web_search", "input": tool.input},
-        {"type": "web_search_tool_result", "tool_use_id": call_id, "content": found},
-    ]
 
 
 def _usage(step: Step, content: list[dict[str, Any]], input_characters: int) -> dict[str, int]:
@@ -140,7 +138,7 @@ def _stream_block(
                 [{"type": "text_delta", "text": p} for p in parts],
                 None,
             )
-        case "web_search_tool_result":
+        case kind if kind.endswith("_tool_result"):
             return "text", block, [], None
         case _:
             # The first delta of a tool input is empty, as on the real wire: clients must join, not parse.

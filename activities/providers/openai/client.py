@@ -10,11 +10,12 @@ import httpx2
 from openai import APIStatusError, AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient
 
 from activities.providers.openai.chat import ChatWire
-from activities.providers.openai.errors import classify_exception
+from activities.providers.openai.errors import classify_answer, classify_exception
 from activities.providers.openai.frames import EventReader, read_events
 from activities.providers.openai.profiles import Profile, server_address
 from activities.providers.openai.responses import ResponsesWire
 from activities.providers.protocol import ModelCallError, ModelEvent, ModelRequest
+from activities.providers.unstreamed import require_stream
 
 _TIMEOUT = httpx2.Timeout(connect=10.0, read=600.0, write=60.0, pool=30.0)
 """Seconds. The pauses a reader may have to sit through are guarded by the caller, who knows why it waits."""
@@ -99,6 +100,9 @@ class OpenAIProvider:
             try:
                 response = await self._open(request)
                 stack.push_async_callback(response.aclose)
+                await require_stream(response, self._label, classify_answer)
+            except ModelCallError:
+                raise
             except Exception as error:  # noqa: BLE001
                 raise self._failed(error) from None
             yield await stack.enter_async_context(aclosing(self._events(request, response)))

@@ -79,6 +79,11 @@ def classify_error_object(error: Any, provider: str) -> Failure:
     return _classify_error(error, provider, None, {}, raw=None)
 
 
+def classify_answer(body: Any, provider: str) -> Failure:
+    """Sort an answer that came with 200 and holds an error in place of a stream."""
+    return classify_error_object(as_object(body).get("error"), provider)
+
+
 def _classify_error(
     error: Any, provider: str, status: int | None, headers: Mapping[str, str], raw: str | None
 ) -> Failure:

@@ -100,19 +100,22 @@ def test_calls_at_the_end_and_before_another_answer_get_results_too() -> None:
     ]
 
 
-def test_a_result_without_a_call_is_left_out() -> None:
+def test_a_result_whose_call_is_lost_gets_a_call_and_a_second_one_is_left_out() -> None:
     assert conversation(
-        ("tool", [result("lost")]),
+        ("tool", [result("before anybody spoke")]),
         ("user", [text("go")]),
-        ("assistant", [call("a")]),
+        ("assistant", [call("a"), call("b")]),
         ("tool", [result("a"), result("stranger")]),
-        ("tool", [result("a")]),
+        ("tool", [result("a"), result("stranger")]),
         ("user", [text("on")]),
         ("tool", [result("a")]),
     ) == [
         ("user", [text("go")]),
-        ("assistant", [call("a")]),
+        ("assistant", [call("a"), call("b")]),
         ("tool", [result("a")]),
+        ("tool", [not_run("b")]),
+        ("assistant", [call("stranger")]),
+        ("tool", [result("stranger")]),
         ("user", [text("on")]),
     ]
 

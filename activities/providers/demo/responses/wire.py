@@ -66,7 +66,8 @@ def _output(step: Step, request: ResponsesRequest, name: str, seed: str) -> Iter
             item["encrypted_content"] = encrypt(step.thinking)
         yield item
     for index, tool in enumerate(step.server_tools):
-        yield _server_item(tool, f"{name}_{index}")
+        if (hosted := _server_item(tool, f"{name}_{index}")) is not None:
+            yield hosted
     if step.text or step.refusal:
         message = {"id": f"msg_{name}", "type": "message", "role": "assistant", "status": "completed"}
         if step.phase:
@@ -99,8 +100,11 @@ def _annotations(step: Step) -> list[Item]:
     ]
 
 
-def _server_item(tool: ServerTool, name: str) -> Item:
+def _server_item(tool: ServerTool, name: str) -> Item | None:
+    """The item of a tool; None for a kind that OpenAI has not."""
     match tool.kind:
+        case "web_fetch":
+            return None
         case "web_search":
             action = {"type": "search", **tool.input}
             return {"id": f"ws_{name}", "type": "web_search_call", "status": "completed", "action": action}

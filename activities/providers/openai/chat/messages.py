@@ -77,16 +77,29 @@ class _Writer:
     def _answer(self, parts: Sequence[Part], *, in_turn: bool) -> Iterable[Message]:
         calls = [self._call(part) for part in parts if part["type"] == "tool-call"]
         refusals = [part["text"] for part in parts if own_metadata(part, self.label).get("refusal")]
-        texts = [part["text"] for part in parts if part["type"] == "text" and part["text"] not in refusals]
-        if not calls and not texts and not refusals:
+        content = self._said([part for part in parts if part.get("text") not in refusals])
+        if not calls and not content and not refusals:
             return
-        content = "\n\n".join(texts)
-        message: Message = {"role": "assistant", "content": content or None}
+        message: Message = {"role": "assistant", "content": content}
+        texts = (own_metadata(part, self.label) for part in parts if part["type"] == "text")
+        if signed := [own["extra_content"] for own in texts if "extra_content" in own]:
+            message["extra_content"] = signed[-1]
         if refusals:
             message["refusal"] = "\n\n".join(refusals)
         if calls:
             message["tool_calls"] = calls
         yield message | self._reasoning(parts, in_turn=in_turn)
+
+    def _said(self, parts: Sequence[Part]) -> str | list[Part] | None:
+        """Text as every server takes it; with parts among it that the server alone knows, a list of parts."""
+        content = [
+            _text(part["text"]) if part["type"] == "text" else own_metadata(part, self.label)["block"]
+            for part in parts
+            if part["type"] in ("text", "opaque")
+        ]
+        if all(part["type"] == "text" for part in content):
+            return "\n\n".join(part["text"] for part in content) or None
+        return content
 
     def _call(self, part: Part) -> Message:
         call: Message = {

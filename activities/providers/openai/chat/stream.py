@@ -4,6 +4,7 @@ Chunks number nothing but tool calls: text and reasoning are one block each unti
 on decoded JSON, and leniently: what servers leave out or add differs.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from activities.providers.protocol import (
     FinishReason,
     ModelCallError,
     ModelEvent,
+    OpaqueBlock,
     ReasoningDelta,
     Source,
     TextDelta,
@@ -42,7 +44,17 @@ _REASONS = {
     "content_filter": FinishReason.CONTENT_FILTER,
 }
 
+_FIELDS = frozenset(
+    {
+        "annotations", "content", "extra_content", "reasoning", "reasoning_content", "reasoning_details",
+        "refusal", "role", "tool_calls",
+    }
+)  # fmt: skip
+"""What is read of a delta."""
+
 Chunk = dict[str, Any]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -77,6 +89,7 @@ class ChunkReader:
         self._reason: str | None = None
         self._usage = Usage()
         self._metadata: Chunk = {}
+        self._unknown: set[str] = set()
 
     def read(self, data: str) -> Iterator[ModelEvent]:
         """See `EventReader`."""
@@ -109,10 +122,11 @@ class ChunkReader:
         yield from self._cite(as_list(chunk.get("citations")))
 
     def _delta(self, delta: Chunk) -> Iterator[ModelEvent]:
+        self._mind(delta)
         yield from self._think(delta)
-        for text in _texts(delta.get("content")):
-            yield from self._switch("text")
-            yield TextDelta(self._open_block, text)
+        yield from self._say(delta.get("content"))
+        if (extra := delta.get("extra_content")) and self._open is not None:
+            yield self._noted(self._open_block, {"extra_content": extra})
         if refusal := delta.get("refusal"):
             yield from self._switch("refusal")
             yield TextDelta(self._open_block, refusal)
@@ -122,20 +136,41 @@ class ChunkReader:
         cited = (annotation.get("url_citation") for annotation in as_list(delta.get("annotations")))
         yield from self._cite(citation for citation in cited if citation)
 
+    def _mind(self, delta: Chunk) -> None:
+        """Name what is not kept, once: which fields go back differs from server to server."""
+        unknown = delta.keys() - _FIELDS - self._unknown
+        if unknown:
+            self._unknown |= unknown
+            _log.info("fields of an answer are not known, and not kept: %s", sorted(unknown)[:10])
+
+    def _say(self, content: Any) -> Iterator[ModelEvent]:
+        """Most servers send text plain, some a list of parts, and some of these hold reasoning."""
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else as_list(content)
+        for part in parts:
+            match part.get("type"):
+                case "text":
+                    if part.get("text"):
+                        yield from self._switch("text")
+                        yield TextDelta(self._open_block, part["text"])
+                case "thinking":
+                    yield from self._reasoned("".join(inner["text"] for inner in as_list(part["thinking"])))
+                case _:
+                    yield from self._switch(None)
+                    yield OpaqueBlock(self._number(), {self._label: {"block": part}})
+
+    def _reasoned(self, text: str) -> Iterator[ModelEvent]:
+        yield from self._switch("reasoning")
+        self._reasoning_block = self._open_block
+        yield ReasoningDelta(self._open_block, text)
+
     def _think(self, delta: Chunk) -> Iterator[ModelEvent]:
         text = next((delta[name] for name in self._profile.reasoning if delta.get(name)), "")
         pieces = as_list(delta.get("reasoning_details"))
         told = self._details.add(pieces)
         text = text or told
-        if text:
-            yield from self._switch("reasoning")
-            self._reasoning_block = self._open_block
-            yield ReasoningDelta(self._open_block, text)
-        elif pieces and self._reasoning_block is None:
-            # A proof without a word before it.
-            yield from self._switch("reasoning")
-            self._reasoning_block = self._open_block
-            yield ReasoningDelta(self._open_block, "")
+        # A proof may come without a word before it.
+        if text or (pieces and self._reasoning_block is None):
+            yield from self._reasoned(text)
 
     def _call(self, place: int, piece: Chunk) -> Iterator[ModelEvent]:
         index = piece.get("index")
@@ -234,14 +269,3 @@ def _is_another(call: _Call, piece: Chunk) -> bool:
     """Whether a piece with the number of a call begins another one: some servers give all the same."""
     named = as_object(piece.get("function")).get("name")
     return bool(piece.get("id") and call.call_id and piece["id"] != call.call_id and named)
-
-
-def _texts(content: Any) -> Iterator[str]:
-    """The texts of a delta, which most servers send plain and some as a list of parts."""
-    if isinstance(content, str):
-        if content:
-            yield content
-        return
-    for part in as_list(content):
-        if part.get("type") == "text" and part.get("text"):
-            yield part["text"]

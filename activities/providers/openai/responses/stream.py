@@ -97,7 +97,7 @@ class ResponseReader:
         return iter(())
 
     def _event(self, event: Item) -> Iterator[ModelEvent]:
-        match event["type"]:
+        match _type_of(event):
             case "response.output_text.delta" | "response.refusal.delta":
                 yield from self._say(event["output_index"], event["content_index"], event["delta"])
             case "response.reasoning_summary_text.delta":
@@ -263,6 +263,11 @@ class ResponseReader:
 
     def _own(self, entries: Item) -> dict[str, Item]:
         return {self._label: entries}
+
+
+def _type_of(event: Item) -> str:
+    """The type of an event; gateways send errors without one."""
+    return event["type"] if "type" in event or "error" not in event else "error"
 
 
 def _block(index: int, content: int = 0) -> int:

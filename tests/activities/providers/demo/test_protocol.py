@@ -139,6 +139,43 @@ async def test_steps_follow_the_tool_loop_and_end_with_a_plain_text(client: Asyn
     assert len(ids) == 2
 
 
+async def test_a_paused_answer_goes_on_behind_the_open_call(client: AsyncAnthropic) -> None:
+    search = {"kind": "web_search", "input": {"query": "x"}}
+    hit = {"url": "https://example.org/a", "title": "A"}
+    messages = scripted(
+        {"text": "Wait.", "server_tools": [search], "stop_reason": "pause_turn"},
+        {"server_tools": [search], "sources": [hit], "text": "Found.", "tools": [{"name": "t"}]},
+        {"text": "Done."},
+    )
+    paused = await ask(client, messages)
+    assert paused.stop_reason == "pause_turn"
+    assert [block.type for block in paused.content] == ["text", "server_tool_use"]
+    rest = await ask(client, [*messages, {"role": "assistant", "content": paused.content}])
+    assert [block.type for block in rest.content] == ["web_search_tool_result", "text", "tool_use"]
+    assert rest.content[0].tool_use_id == paused.content[1].id
+    assert rest.content[0].content[0].url == hit["url"]
+    messages.append({"role": "assistant", "content": [*paused.content, *rest.content]})
+    result: Any = {"type": "tool_result", "tool_use_id": rest.content[2].id, "content": "ok"}
+    last = await ask(client, [*messages, {"role": "user", "content": [result]}])
+    assert last.content[0].text == "Done."
+
+
+async def test_every_tool_of_the_vendor_is_a_pair(client: AsyncAnthropic) -> None:
+    tools = [
+        {"kind": "web_fetch", "input": {"url": "https://example.org"}, "output": "read"},
+        {"kind": "code_interpreter", "input": {"command": "ls"}, "output": "a.csv"},
+        {"kind": "mcp", "input": {"name": "echo", "arguments": {"said": "hi"}}, "output": "hi"},
+        {"kind": "file_search", "output": "Anthropic has none"},
+    ]
+    answer = await ask(client, scripted({"server_tools": tools, "text": "Done."}))
+    assert [block.type for block in answer.content] == [
+        "server_tool_use", "web_fetch_tool_result", "server_tool_use", "bash_code_execution_tool_result",
+        "mcp_tool_use", "mcp_tool_result", "text",
+    ]  # fmt: skip
+    for call, result in zip(answer.content[:6:2], answer.content[1:6:2], strict=True):
+        assert result.tool_use_id == call.id
+
+
 async def test_a_new_message_of_the_user_ends_the_script(client: AsyncAnthropic) -> None:
     answered: MessageParam = {"role": "assistant", "content": "scripted"}
     newer = scripted({"text": "the newer script"}, {"text": "not this"})

@@ -27,6 +27,12 @@ def results(*ids: str, **fields: Any) -> dict[str, Any]:
     return {"role": "user", "content": [{"type": "tool_result", "tool_use_id": id_, **fields} for id_ in ids]}
 
 
+def vendor(*blocks: dict[str, Any]) -> dict[str, Any]:
+    return {"role": "assistant", "content": list(blocks)}
+
+
+SEARCH = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "x"}}
+FOUND: dict[str, Any] = {"type": "web_search_tool_result", "tool_use_id": "s", "content": []}
 TEXT = {"type": "text", "text": "and"}
 CACHED = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
 FORGED = {"type": "thinking", "thinking": "hm", "signature": "bm90IG91cnM="}
@@ -98,6 +104,21 @@ REFUSED: dict[str, tuple[Any, str]] = {
         body({"role": "user", "content": [CACHED] * 4}, system=[CACHED]),
         "A maximum of 4 blocks with cache_control may be provided. Found 5.",
     ),
+    "a search without what it found": (
+        body(USER, vendor(SEARCH), USER),
+        "messages.1: `web_search` tool use with id `s` was found without a corresponding",
+    ),
+    "what no search has found": (body(USER, vendor(FOUND), USER), "unexpected `tool_use_id`"),
+    "a search told twice": (
+        body(USER, vendor(SEARCH, FOUND), USER, vendor(SEARCH, FOUND), USER),
+        "messages.3: `server_tool_use` ids must be unique",
+    ),
+    "a search by a user": (
+        body({"role": "user", "content": [SEARCH]}),
+        "`server_tool_use` blocks can only be in `assistant` messages",
+    ),
+    "a search for nothing": (body(USER, vendor(SEARCH | {"input": "x"})), "Input should be an object"),
+    "an answer that did not pause": (body(USER, vendor(SEARCH, FOUND)), "must end with a user message"),
     "script that is not JSON": (
         body({"role": "user", "content": "```demo\n{oops}\n```"}),
         "demo script: not JSON",
@@ -148,6 +169,10 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "unknown blocks": body({"role": "user", "content": [{"type": "hologram", "content": {"a": 1}}, TEXT]}),
     "unknown fields": body(metadata={"user_id": "u"}, betas=["x"], temperature=0.3),
     "a server tool": body(tools=[{"type": "web_search_20250305", "name": "web_search"}]),
+    "tools of an MCP server": body(tools=[{"type": "mcp_toolset", "mcp_server_name": "a"}] * 2),
+    "a search and what it found": body(USER, vendor(SEARCH, FOUND, TEXT), USER),
+    "an answer that goes on": body(USER, vendor(TEXT, SEARCH)),
+    "a search that waits for our tool": body(USER, vendor(SEARCH, *call("a")["content"]), results("a")),
     "adaptive thinking": body(thinking={"type": "adaptive"}),
     "four cache points": body({"role": "user", "content": [CACHED] * 3}, system=[CACHED]),
 }

@@ -1,15 +1,22 @@
 """What came in goes back in the next request, and the demo model checks every proof."""
 
 import base64
+import json
 from typing import Any
 
 import pytest
 
+from activities.answer import AnswerBuilder
 from activities.providers.demo import DemoModel
+from activities.providers.openai import PROFILES
+from activities.providers.openai.chat.messages import wire_messages
+from activities.providers.openai.chat.stream import ChunkReader
+from activities.providers.openai.responses.items import wire_items
+from activities.providers.openai.responses.stream import ResponseReader
 from activities.providers.protocol import FinishReason, PromptMessage
 from models.model_options import CallConfig
 
-from .conftest import Conversation, Make, answer, ask, script, typed
+from .conftest import NOON, Conversation, Make, answer, ask, script, typed
 
 NOT_STORED = CallConfig.model_validate({"provider_options": {"openai": {"store": False}}})
 PICTURE = base64.b64encode(b"\x89PNG not really").decode()
@@ -247,3 +254,42 @@ async def test_a_chain_tells_only_what_is_new(make: Make, model: DemoModel) -> N
     assert [part["text"] for part in kept.parts] == ["Of course."]
     assert len(model.requests[-1].body["input"]) == 1
     assert model.requests[-1].body["instructions"] == "Be brief."
+
+
+UNKNOWN = {"type": "hologram", "id": "h_1", "light": [1, {"of": 2}]}
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_an_item_nobody_knows_goes_back_in_its_place(stored: bool) -> None:
+    events: list[dict[str, Any]] = [
+        {"id": "msg_1", "type": "message", "content": [{"type": "output_text", "text": "See."}]},
+        UNKNOWN,
+        {"id": "msg_2", "type": "message", "content": [{"type": "output_text", "text": "There."}]},
+    ]
+    builder = AnswerBuilder(lambda: NOON)
+    told = {"type": "response.completed", "response": {"id": "r", "output": events}}
+    for event in ResponseReader("openai", stored=stored).read(json.dumps(told)):
+        builder.add(event)
+    items = wire_items([PromptMessage("assistant", builder.finished().parts)], "openai", stored=stored)
+    assert [item["type"] for item in items] == ["message", "hologram", "message"]
+    assert items[1] == UNKNOWN
+    (elsewhere,) = wire_messages(
+        [], [PromptMessage("assistant", builder.finished().parts)], "groq", PROFILES["groq"]
+    )
+    assert "of a kind that cannot be carried over: hologram" in elsewhere["content"]
+
+
+def test_a_part_nobody_knows_goes_back_in_its_place_and_the_signature_of_a_text_with_it() -> None:
+    extra = {"google": {"thought_signature": "s"}}
+    content = [{"type": "text", "text": "See."}, UNKNOWN, {"type": "text", "text": "There."}]
+    deltas: list[dict[str, Any]] = [{"content": content}, {"extra_content": extra}]
+    reader, builder = ChunkReader("google", PROFILES["google"]), AnswerBuilder(lambda: NOON)
+    for told in deltas:
+        for event in reader.read(json.dumps({"id": "c", "choices": [{"index": 0, "delta": told}]})):
+            builder.add(event)
+    messages = [PromptMessage("assistant", builder.finished().parts)]
+    (message,) = wire_messages([], messages, "google", PROFILES["google"])
+    assert message == {"role": "assistant", "content": content, "extra_content": extra}
+    (elsewhere,) = wire_messages([], messages, "groq", PROFILES["groq"])
+    assert elsewhere["content"].startswith("See.\n\n(Something another provider sent")
+    assert "extra_content" not in elsewhere

@@ -1,6 +1,7 @@
 """Streams as vendors send them, also where they differ from what they document."""
 
 import json
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -230,10 +231,30 @@ def test_encrypted_reasoning_without_a_word_is_kept() -> None:
 
 
 def test_content_as_a_list_of_parts_is_read() -> None:
-    parts, _ = built(
-        chat(), [delta("stop", content=[{"type": "text", "text": "a"}, {"type": "image"}]), "[DONE]"]
-    )
+    picture = {"type": "hologram", "light": [1]}
+    content = [{"type": "text", "text": "a"}, picture, {"type": "text", "text": "b"}]
+    thinking = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]
+    parts, _ = built(chat(), [delta(content=thinking), delta("stop", content=content), "[DONE]"])
+    assert [part["type"] for part in parts] == ["reasoning", "text", "opaque", "text"]
+    assert (parts[0]["text"], text_of(parts)) == ("hm", "ab")
+    assert parts[2]["provider_metadata"] == {"x": {"block": picture}}
+
+
+def test_fields_of_an_answer_that_are_not_kept_are_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    events = [delta(audio={"data": "secret"}), delta(audio={"data": "more"}), delta("stop", content="a")]
+    with caplog.at_level(logging.INFO, "activities.providers.openai"):
+        parts, _ = built(chat(), [*events, "[DONE]"])
+    (record,) = caplog.records
+    assert "audio" in record.getMessage()
+    assert "secret" not in record.getMessage()
     assert text_of(parts) == "a"
+
+
+def test_a_signature_of_a_text_is_kept() -> None:
+    extra = {"google": {"thought_signature": "s"}}
+    events = [delta(extra_content={"lost": 1}), delta(content="a"), delta("stop", extra_content=extra)]
+    parts, _ = built(chat("google"), [*events, "[DONE]"])
+    assert parts[0]["provider_metadata"] == {"x": {"extra_content": extra}}
 
 
 def test_sources_before_any_text_are_kept() -> None:

@@ -1,33 +1,28 @@
-"""Chats with models of every kind of provider, and what is sent for them on the wire of each vendor."""
+"""Chats with models of every kind of provider, behind which stands one scripted server."""
 
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from pydantic import SecretStr
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.providers.demo import script_block
 from activities.providers.demo.recorder import RecordedRequest
+from cli.stack import Stack
 from models.model_options import CallConfig
 from models.providers import ProviderType
 from models.store.catalog import NewModel, create_model
 from models.store.configuration import StoredSecret, provider_secret
 from models.store.providers import NewProvider, create_provider
+from runtime.configuration.changes import Change, ChangeKind, tell
+from runtime.redis import open_redis
 from runtime.secrets import MasterKeys
 from tests.activities.providers.request_rules.checked import CheckedModel
 from tests.durable.caller import Body, Caller, Reader
+from tests.durable.rows import Rows
 
 KINDS = ("anthropic", "openai-responses", "openai-chat", "openrouter")
 SEARCHING = ("anthropic", "openai-responses")
-
-TIME: Body = {"name": "current_time", "input": {"timezone": "Asia/Tokyo"}}
-UTC: Body = {"name": "current_time", "input": {}}
-SEARCH: Body = {
-    "server_tools": [{"kind": "web_search", "input": {"query": "weather"}}],
-    "sources": [{"url": "https://example.org/weather", "title": "Weather"}],
-}
-TOOL_TURN = ({"thinking": "A clock would help.", "text": "Let me look.", "tools": [TIME]}, {"text": "Noon."})
 
 _SEARCHES = {"web_search_enabled": True}
 _CONFIGS: dict[str, tuple[ProviderType, str, dict[str, Any]]] = {
@@ -82,22 +77,29 @@ class Talk:
         return [r for r in self.model.requests if r.headers.get("x-coder-chat-id") == self.chat]
 
 
-async def offer_models(engine: AsyncEngine, organization: UUID, keys: MasterKeys, url: str) -> dict[str, str]:
-    """Have one model of each kind offered, by ids of their configurations.
-
-    Args:
-        keys: the providers' keys are sealed with them.
-        url: where the scripted server is.
-    """
+async def offered_models(perdure: Stack, model: CheckedModel, rows: Rows) -> dict[str, str]:
+    """One model of each kind, by ids of their configurations; the providers' keys are sealed."""
+    me = await rows.first_user()
+    keys = MasterKeys(SecretStr(perdure.environment["PERDURE_MASTER_KEYS"]))
     offered: dict[str, str] = {}
     for kind, (provider_type, path, config) in _CONFIGS.items():
         provider = uuid4()
         sealed = keys.seal(SecretStr("sk-demo"), provider_secret(provider))
         key = StoredSecret(sealed.data, sealed.master_key_id, provider_secret(provider))
-        new = NewProvider(organization, provider_type, kind, kind.capitalize(), base_url=url + path)
-        await create_provider(engine, new, provider, key)
-        model = NewModel(provider, f"demo-{kind}", kind, 200_000, config=CallConfig.model_validate(config))
-        offered[kind] = str((await create_model(engine, organization, model, None)).id)
+        new = NewProvider(
+            me.organization_id, provider_type, kind, kind.capitalize(), base_url=model.base_url + path
+        )
+        await create_provider(rows.engine, new, provider, key)
+        record = await create_model(
+            rows.engine,
+            me.organization_id,
+            NewModel(provider, f"demo-{kind}", kind, 200_000, config=CallConfig.model_validate(config)),
+            None,
+        )
+        offered[kind] = str(record.id)
+    redis = open_redis(perdure.redis_url)
+    await tell(redis, Change(kind=ChangeKind.PROVIDERS))
+    await redis.aclose()
     return offered
 
 
