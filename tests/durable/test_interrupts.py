@@ -28,7 +28,7 @@ def parts_of(message: Body, kind: str) -> list[Body]:
     return [part for part in message["content"] if part["type"] == kind]
 
 
-async def test_what_the_reader_saw_is_kept(caller: Caller, model: DemoModel):
+async def test_what_the_reader_saw_is_kept(caller: Caller, model: DemoModel, rows: Rows):
     said = held("seen", 4)
     chat = await caller.create(said)
     reader = caller.read(chat)
@@ -41,6 +41,8 @@ async def test_what_the_reader_saw_is_kept(caller: Caller, model: DemoModel):
     assert WORDS.startswith(kept)
     assert kept.startswith(seen)
     await caller.agree(reader, chat, [said], [kept])
+    (row,) = await rows.ask("SELECT * FROM messages WHERE chat_id = :chat AND role = 'assistant'", chat=chat)
+    assert (row.usage, row.runtime_ms, row.provider_response_id) == (None, None, None)
     await goes_on(caller, chat)
 
 
@@ -86,6 +88,7 @@ async def test_a_half_written_call_is_kept_with_an_error_for_its_result(caller: 
     assert result["role"] == "tool"
     assert closed["tool_call_id"] == kept["tool_call_id"]
     assert closed["is_error"] is True
+    assert closed["created_at"] > answer["content"][0]["created_at"], "it is of the time of the interrupt"
     await caller.agree(reader, chat, [said], [WORDS])
     await goes_on(caller, chat)
 
