@@ -38,9 +38,11 @@ from activities.providers.protocol import (
     ModelProvider,
     ModelRequest,
 )
+from activities.purposes import Asked, Purpose, named_model
 from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.registry import ToolRegistry
+from activities.turn_ends import count_turn
 from models.chat_model import ChatModel
 from models.chat_state import ChatState, ChatStatus, turn_is_over
 from models.compaction import (
@@ -147,6 +149,8 @@ class Compactions:
         """There is nothing to ask for a summary, or none came of it that could be kept."""
         state = await compactions.give_up(self.engine, compaction, begun, failure)
         self.live.wake(compaction.chat_id, state.snapshot_version, hints_of_compaction(compaction, state))
+        if not compaction.manual and turn_is_over(state):
+            await count_turn(self.engine, compaction.chat_id, state)
         return state
 
 
@@ -166,6 +170,7 @@ class _Run:
         self._compaction = compaction
         self._begun = begun
         self._model = model
+        self._asked = Asked(model, begun.reasoning_effort)
         self._call_id = f"{SUMMARY_TOOL}_{uuid4()}"
         self._conversation = _Conversation((), ())
         self._call: dict[str, Any] = {}
@@ -232,9 +237,14 @@ class _Run:
             raise
 
     async def _ask(self) -> str:
-        """One call, or several shorter ones where the provider refuses the prompt for its length."""
+        """One call, or several shorter ones where the provider refuses the prompt for its length. It is made
+        of the model that the organization has named for it, or else of the chat's own."""
+        begun = self._begun
+        directory = self._means.directory
+        named = await named_model(directory, Purpose.COMPACTION, begun.organization_id, begun.owner_id)
+        self._asked = named or self._asked
         shown = await self._means.attachments.fill(self._compaction.chat_id, self._conversation.summarized)
-        async with self._means.directory.calling(self._model, self._begun.owner_id) as provider:
+        async with directory.calling(self._asked.model, begun.owner_id) as provider:
             for attempt in range(TRIES):
                 try:
                     return await self._call_model(provider, await self._request(shown, attempt))
@@ -261,7 +271,7 @@ class _Run:
 
     async def _request(self, shown: Sequence[TranscriptMessage], attempt: int) -> ModelRequest:
         headers = request_headers(self._begun.owner_id, self._compaction.chat_id)
-        facts = facts_of(self._model, self._begun.reasoning_effort)
+        facts = facts_of(self._asked.model, self._asked.effort)
         tools = self._means.tools.specs()
         user_prompt = await self._means.directory.user_prompt(self._begun.owner_id)
         return summary_request(shown, facts, tools, headers, attempt=attempt, user_prompt=user_prompt)
@@ -318,10 +328,10 @@ class _Run:
         return failure.model_copy(update={"message": words})
 
     def _failure(self, kind: FailureKind) -> Failure:
-        return provider_failure(kind, self._model.provider)
+        return provider_failure(kind, self._asked.model.provider)
 
     def _count(self, result: str) -> None:
-        model = self._model
+        model = self._asked.model
         metrics.COMPACTIONS.labels(model.provider, model.model, result).inc()
 
     def _count_turn(self, state: ChatState) -> None:

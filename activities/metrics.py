@@ -64,7 +64,9 @@ TOOL_RESULT_SIZE = Histogram(
 TOOL_RESULT_TRUNCATED = Counter(
     "coderd_chatd_tool_result_truncated", "Tool results that were cut.", (*_MODEL, "tool_name")
 )
-INTERRUPTS = Counter("coderd_chatd_interrupts", "Steps a user stopped.", _MODEL)
+INTERRUPTS = Counter(
+    "coderd_chatd_interrupts", "Turns, or compactions, that a person stopped, whatever they were at.", _MODEL
+)
 
 
 def turn_over(provider: str, model: str, started_at: datetime, outcome: str) -> None:

@@ -43,6 +43,7 @@ from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.offer import Offer
 from activities.tools.registry import ToolRegistry
+from activities.turn_ends import count_turn
 from models.chat_model import ChatModel
 from models.chat_state import turn_is_over
 from models.compaction import is_due
@@ -129,6 +130,8 @@ class ModelCalls:
         """There is nothing to call, or nothing came of it: the chat rests and says why."""
         outcome = await steps.fail_step(self.engine, call, failure)
         self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
+        if outcome.end is StepEnd.FAILED:
+            await count_turn(self.engine, call.chat_id, outcome.state)
         return outcome
 
     async def _answer(self, attempt: _Attempt, stop: asyncio.Event) -> _Ending:
@@ -142,7 +145,6 @@ class ModelCalls:
             runtime = time.monotonic() - started
             return _Ending(writer, self._whole(attempt, builder, finish, runtime))
         except Stopped:
-            metrics.INTERRUPTS.labels(model.provider, model.model).inc()
             return _Ending(writer, _cut(builder.partial(_now()), model), interrupted=True)
         except ModelCallError as err:
             writer.abandon()

@@ -25,10 +25,11 @@ from activities.providers.directory import ProviderDirectory
 from activities.providers.failures import provider_failure
 from activities.providers.headers import request_headers
 from activities.providers.protocol import ModelCallError, ModelEvent
-from models.chat_model import ChatModel
+from activities.purposes import naming_model
 from models.failures import FailureKind, retry_delay_seconds
 from models.hints import Hint, HintKind
 from models.inbox import FALLBACK_LABEL
+from models.model_options import effective_effort
 from models.naming import accepted_label, accepted_title
 from models.store import naming
 from models.store.naming import Nameless, Spent
@@ -142,9 +143,13 @@ class Naming:
             builder.add(event)
 
         began = time.monotonic()
-        model = await self._title_model(nameless)
+        asked = await naming_model(
+            self.directory, nameless.model_config_id, nameless.organization_id, nameless.owner_id
+        )
+        model = asked.model
         headers = request_headers(nameless.owner_id, chat_id)
-        request = naming_request(wanted, model.model, nameless.conversation, headers)
+        effort = effective_effort(asked.effort, model.config) if asked.effort else None
+        request = naming_request(wanted, model.model, nameless.conversation, headers, effort=effort)
         try:
             async with self.directory.calling(model, nameless.owner_id) as provider:
                 await listen(provider, request, self.patience, take)
@@ -161,16 +166,6 @@ class Naming:
             builder.finish.response_id,
         )
         return _Named(name_in(wanted, builder.finished().parts), spent)
-
-    async def _title_model(self, nameless: Nameless) -> ChatModel:
-        """The model that finds names: the one that the chat uses. The only place where that is decided.
-
-        Raises:
-            ModelCallError: there is none that could be called.
-        """
-        return await self.directory.model(
-            nameless.model_config_id, nameless.organization_id, nameless.owner_id
-        )
 
 
 def _now() -> datetime:

@@ -47,6 +47,7 @@ from api.organizations.members import router as members_router
 from api.organizations.router import router as organizations_router
 from api.preferences.router import router as preferences_router
 from api.queue.router import router as queue_router
+from api.retention import Retention
 from api.services import Services
 from api.sign_in.provider import OpenIdProvider
 from api.sign_in.router import router as sign_in_router
@@ -213,6 +214,14 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         interval_seconds=settings.sweep_interval_seconds,
         age_seconds=settings.sweep_age_seconds,
     )
+    retention = Retention(
+        engine,
+        gateway,
+        configuration,
+        interval_seconds=settings.retention_interval_seconds,
+        receipt_days=settings.receipt_days,
+        notification_days=settings.read_notification_days,
+    )
     uses = TokenUses(engine)
     keeper = FileKeeper(engine, blobs, unused_days=settings.unused_file_days)
     provider = OpenIdProvider(settings) if settings.oidc_issuer_url else None
@@ -222,7 +231,7 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         per_token=settings.rate_limit_per_minute,
         per_address=settings.rate_limit_per_minute_and_address,
     )
-    background = (hub.run, sweeper.run, uses.run, keeper.run, configuration.run, guard.run)
+    background = (hub.run, sweeper.run, retention.run, uses.run, keeper.run, configuration.run, guard.run)
     tasks = [asyncio.create_task(_for_ever(run)) for run in background]
     try:
         yield Services(

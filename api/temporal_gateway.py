@@ -28,7 +28,7 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from models.checks import ProviderCheck, ProviderChecked
 from models.ids import chat_workflow_id, check_workflow_id, title_workflow_id
@@ -165,6 +165,21 @@ class TemporalGateway:
         finally:
             metrics.COMMANDS.labels(name, outcome).inc()
             metrics.COMMAND_SECONDS.labels(name).observe(time.perf_counter() - began)
+
+    async def end_chat(self, chat_id: UUID, why: str) -> None:
+        """End a chat's workflow where it stands, if one runs. For chats that are about to be deleted.
+
+        Raises:
+            Unavailable: Nobody knows whether it has ended.
+        """
+        handle = self._client.get_workflow_handle(chat_workflow_id(chat_id))
+        try:
+            await handle.terminate(reason=why, rpc_timeout=timedelta(seconds=_START_TIMEOUT_SECONDS))
+        except (RPCError, RuntimeError) as error:
+            _reraise_if_cancelled()
+            if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+                return
+            raise Unavailable(str(error)) from error
 
     async def propose_title(self, chat: ChatRecord) -> Proposed:
         """Have a title proposed, and wait for it. Cancelling the wait gives the work up.

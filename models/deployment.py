@@ -2,8 +2,9 @@
 
 import unicodedata
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 MAX_PROMPT_BYTES = 131_072
 
@@ -13,6 +14,8 @@ _KEPT_CONTROLS = "\n\t"
 class SettingName(StrEnum):
     SYSTEM_PROMPT = "system_prompt"
     PERSONAL_MODEL_OVERRIDES = "personal_model_overrides"
+    RETENTION_DAYS = "retention_days"
+    AUTO_ARCHIVE_DAYS = "auto_archive_days"
 
 
 class Setting(BaseModel):
@@ -40,9 +43,26 @@ class PersonalModelOverrides(Setting):
     allow_users: bool = False
 
 
+Days = Annotated[int, Field(ge=0, le=3650)]
+
+
+class RetentionDays(Setting):
+    """So many days after somebody has touched it last, an archived chat is deleted; 0: never."""
+
+    retention_days: Days = 30
+
+
+class AutoArchiveDays(Setting):
+    """So many days after something has happened in it last, a chat is archived; 0: never."""
+
+    auto_archive_days: Days = 0
+
+
 SETTINGS: dict[SettingName, type[Setting]] = {
     SettingName.SYSTEM_PROMPT: SystemPrompt,
     SettingName.PERSONAL_MODEL_OVERRIDES: PersonalModelOverrides,
+    SettingName.RETENTION_DAYS: RetentionDays,
+    SettingName.AUTO_ARCHIVE_DAYS: AutoArchiveDays,
 }
 
 

@@ -111,6 +111,14 @@ class Write(_Small):
         return self.status is ChatStatus.WAITING or self.promote_head
 
     @property
+    def interrupts(self) -> bool:
+        """A person stops what the chat is at, or what it waits for, and nobody has before."""
+        if self.expect in (StateName.R0, StateName.R1):
+            return self.stop_turn
+        waits = self.expect in (StateName.A0, StateName.A1)
+        return waits and self.close_calls not in (None, CallsClosedBy.TIMEOUT)
+
+    @property
     def finishes_interruption(self) -> bool:
         """Nothing of the interrupted turn is running any more: the chat rests, or goes on with the next."""
         interrupted = self.expect in (StateName.I0, StateName.I1)

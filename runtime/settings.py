@@ -39,8 +39,25 @@ class Settings(BaseSettings):
     sweep_age_seconds: float = Field(
         default=30.0, description="Drafts and running chats untouched for this long are swept."
     )
+    retention_interval_seconds: float = Field(
+        default=3600.0, gt=0, description="How often what is old is looked for."
+    )
+    receipt_days: float = Field(
+        default=30.0,
+        gt=0,
+        description="How long an Idempotency-Key is known. Archived chats keep the ledgers of their tool "
+        "calls as long.",
+    )
+    read_notification_days: float = Field(
+        default=90.0, gt=0, description="Notifications that were read are deleted after this long."
+    )
     poll_interval_seconds: float = Field(
         default=10.0, description="Streams look at the rows this often, in case a wake-up was lost."
+    )
+    stream_life_seconds: float = Field(
+        default=3600.0,
+        gt=0,
+        description="Streams that are open this long are ended, up to a tenth earlier; their readers resume.",
     )
     public_url: str | None = Field(
         default=None, description="Address that browsers reach the API at, if not the one of their requests."

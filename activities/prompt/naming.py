@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from activities.providers.json_text import decode_json
 from activities.providers.protocol import ModelRequest, PromptMessage, ToolSpec
+from models.effort import Effort
 from models.store.naming import Said
 
 TITLE_TOOL = "name_chat"
@@ -18,6 +19,9 @@ LABEL_TOOL = "label_turn"
 MAX_MESSAGE = 1000
 MAX_ALL = 6000
 """Characters of one message, and of all, that a name is found from."""
+
+ROOM_TO_REASON = 4096
+"""Tokens on top for a model that is told to reason: with some vendors that counts as output."""
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -46,7 +50,12 @@ LABEL = _wanted("label.md", LABEL_TOOL, "label", "2 to 5 words", 64)
 
 
 def naming_request(
-    wanted: Wanted, model: str, conversation: Sequence[Said], headers: Mapping[str, str]
+    wanted: Wanted,
+    model: str,
+    conversation: Sequence[Said],
+    headers: Mapping[str, str],
+    *,
+    effort: Effort | None = None,
 ) -> ModelRequest:
     """The request for a name of this conversation, which is clipped."""
     told: list[str] = []
@@ -62,7 +71,8 @@ def naming_request(
         system=[wanted.instruction],
         messages=[PromptMessage("user", [{"type": "text", "text": prompt}])],
         tools=[wanted.tool],
-        max_output_tokens=wanted.max_output_tokens,
+        max_output_tokens=wanted.max_output_tokens + (ROOM_TO_REASON if effort else 0),
+        reasoning_effort=effort,
         tool_choice=wanted.tool.name,
         headers=dict(headers),
     )

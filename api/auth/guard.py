@@ -1,6 +1,6 @@
 """Open streams of those who may see them no more are ended.
 
-A stream is let in once and lives for an hour. So all tokens that have streams open, and the chats that they
+A stream is let in once and lives for long. So all tokens that have streams open, and the chats that they
 look at, are checked again every few seconds: one query for the process, however many streams there are.
 While the database is away streams stay; they can tell nothing new then anyway.
 """

@@ -17,7 +17,10 @@ from api.prompts import DEFAULT_SYSTEM_PROMPT, checked_prompt
 from api.schemas import errors
 from api.services import services_of
 from models.deployment import (
+    AutoArchiveDays,
+    Days,
     PersonalModelOverrides,
+    RetentionDays,
     Setting,
     SystemPrompt,
     name_of,
@@ -44,6 +47,18 @@ class ShownSystemPrompt(BaseModel):
     system_prompt: str
     include_default_system_prompt: bool
     default_system_prompt: str = Field(description="What is included by default.")
+
+
+class PutRetentionDays(BaseModel):
+    """0: archived chats are kept for ever."""
+
+    retention_days: Days
+
+
+class PutAutoArchiveDays(BaseModel):
+    """0: chats are archived by people only."""
+
+    auto_archive_days: Days
 
 
 @router.get("/system-prompt", operation_id="getSystemPrompt", responses=errors(404))
@@ -94,6 +109,44 @@ async def put_personal_model_overrides(
 ) -> Response:
     """Let members choose models for their own chats, or stop it."""
     return await _put(request, caller, trail, body)
+
+
+@router.get("/retention-days", operation_id="getRetentionDays", responses=errors())
+async def get_retention_days(request: Request, caller: CurrentCaller) -> RetentionDays:
+    """How long archived chats are kept."""
+    return await services_of(request).configuration.setting(RetentionDays)
+
+
+@router.put(
+    "/retention-days",
+    operation_id="putRetentionDays",
+    status_code=204,
+    responses={**_DONE, **errors(400, 403, 503)},
+)
+async def put_retention_days(
+    request: Request, body: PutRetentionDays, caller: CurrentCaller, trail: _Audited
+) -> Response:
+    """Set after how many days an archived chat is deleted for good, with its files and those below it."""
+    return await _put(request, caller, trail, RetentionDays(retention_days=body.retention_days))
+
+
+@router.get("/auto-archive-days", operation_id="getAutoArchiveDays", responses=errors())
+async def get_auto_archive_days(request: Request, caller: CurrentCaller) -> AutoArchiveDays:
+    """When idle chats are archived."""
+    return await services_of(request).configuration.setting(AutoArchiveDays)
+
+
+@router.put(
+    "/auto-archive-days",
+    operation_id="putAutoArchiveDays",
+    status_code=204,
+    responses={**_DONE, **errors(400, 403, 503)},
+)
+async def put_auto_archive_days(
+    request: Request, body: PutAutoArchiveDays, caller: CurrentCaller, trail: _Audited
+) -> Response:
+    """Set after how many days a chat at which nothing happens is archived. Pinned chats stay."""
+    return await _put(request, caller, trail, AutoArchiveDays(auto_archive_days=body.auto_archive_days))
 
 
 async def _put(request: Request, caller: Caller, trail: Trail, value: Setting) -> Response:

@@ -1,6 +1,7 @@
 """From a subscription to a connection: send what comes, until one side has had enough."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -13,7 +14,8 @@ HEARTBEAT_SECONDS = 15.0
 SEND_SECONDS = 30.0
 """A reader that does not take a frame for this long is cut off: what it was sent is kept in memory."""
 
-LIFE_SECONDS = 3600.0
+_UNEVEN = 0.1
+"""The share of its life that a stream may be spared: readers who came together do not all return together."""
 
 
 def farewell_seconds(end: End) -> float:
@@ -26,11 +28,18 @@ Send = Callable[[list[Event]], Awaitable[None]]
 
 
 async def serve(
-    transport: str, reader: Subscription, send: Send, disconnected: Coroutine[Any, Any, None]
+    transport: str,
+    reader: Subscription,
+    send: Send,
+    disconnected: Coroutine[Any, Any, None],
+    *,
+    life_seconds: float,
 ) -> End:
     """Serve one reader.
 
     Args:
+        life_seconds: Then it is asked to connect again, which finds it a process that is there, and keeps
+            nothing of one that a proxy has forgotten.
         send: Sends a batch; called with an empty one when there was nothing to send for a while.
         disconnected: Returns when the client is gone, or has said something it should not.
 
@@ -42,7 +51,9 @@ async def serve(
     metrics.STREAMS.labels(transport).inc()
     try:
         done, _ = await asyncio.wait(
-            (pump, watch, reader.ended), timeout=LIFE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            (pump, watch, reader.ended),
+            timeout=life_seconds * random.uniform(1 - _UNEVEN, 1),
+            return_when=asyncio.FIRST_COMPLETED,
         )
     finally:
         metrics.STREAMS.labels(transport).dec()

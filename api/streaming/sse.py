@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from api.services import services_of
 from api.streaming.events import Event
 from api.streaming.guarding import guarded
 from api.streaming.serving import farewell_seconds, serve
@@ -46,15 +47,17 @@ class EventStream(Response):
             while (await receive())["type"] != "http.disconnect":
                 pass
 
+        connection = HTTPConnection(scope)
         async with (
             self._subscribing as reader,
-            guarded(HTTPConnection(scope), partial(reader.end, End.DENIED)),
+            guarded(connection, partial(reader.end, End.DENIED)),
         ):
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
             await _send_body(send, _BEGINNING)
-            end = await serve("sse", reader, send_batch, disconnected())
+            life = services_of(connection).settings.stream_life_seconds
+            end = await serve("sse", reader, send_batch, disconnected(), life_seconds=life)
         if end is not End.CLIENT:
             try:
                 async with asyncio.timeout(farewell_seconds(end)):

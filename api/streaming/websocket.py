@@ -7,6 +7,7 @@ from functools import partial
 
 from starlette.websockets import WebSocket
 
+from api.services import services_of
 from api.streaming.events import Event
 from api.streaming.guarding import guarded
 from api.streaming.serving import farewell_seconds, serve
@@ -25,7 +26,7 @@ _CLOSE_CODES = {
 _REASONS = {
     End.CLIENT: "this stream takes no messages",
     End.DENIED: "you may not read this any more",
-    End.EXPIRED: "open for an hour; connect again",
+    End.EXPIRED: "open for long enough; connect again",
     End.SHUTDOWN: "the server is shutting down; connect again",
     End.SLOW: "you read too slowly; connect again",
     End.UNAVAILABLE: "this cannot be read for now; connect again",
@@ -66,7 +67,8 @@ async def stream_to(
 
     async with subscribing as reader, guarded(websocket, partial(reader.end, End.DENIED)):
         await websocket.accept()
-        end = await serve("websocket", reader, send_batch, disconnected())
+        life = services_of(websocket).settings.stream_life_seconds
+        end = await serve("websocket", reader, send_batch, disconnected(), life_seconds=life)
     if not client_left:
         try:
             async with asyncio.timeout(farewell_seconds(end)):

@@ -23,7 +23,7 @@ from models.store.reading import reading
 from models.store.tables import chats, drafts, inbox_notifications, messages, steps, tool_results
 from models.turns import CallsClosedBy
 
-_COLUMNS = [
+COLUMNS = [
     chats.c.id,
     chats.c.owner_id,
     chats.c.organization_id,
@@ -53,6 +53,7 @@ _COLUMNS = [
     chats.c.parent_chat_id,
     chats.c.turn_started_at,
 ]
+"""What a bundle knows of its chat; the execution state is made of it."""
 
 _DRAFT_COLUMNS = [
     drafts.c.state.label("draft_state"),
@@ -64,7 +65,7 @@ _DRAFT_COLUMNS = [
 ]
 
 # Statements of the hot path are built once: SQLAlchemy then finds them in its cache without looking at them.
-_READ = select(*_COLUMNS).where(chats.c.id == bindparam("chat"))
+_READ = select(*COLUMNS).where(chats.c.id == bindparam("chat"))
 _LOCK = _READ.with_for_update()
 _LOCK_WITH_DRAFT = (
     _READ.add_columns(*_DRAFT_COLUMNS)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     any_,
+    delete,
     exists,
     func,
     insert,
@@ -165,6 +166,10 @@ async def give_up(
 
 
 async def note_purged(engine: AsyncEngine, ids: Sequence[UUID]) -> None:
-    """Remember that the bytes of these files are deleted."""
+    """Remember that the bytes of these files are deleted. Those without a chat are forgotten altogether: no
+    message can name them."""
+    gone = and_(_among(ids), files.c.state == "gone")
+    nameless = delete(files).where(gone, files.c.chat_id.is_(None)).cte("nameless")
+    named = update(files).where(gone, files.c.chat_id.is_not(None)).values(purged=True)
     async with reading(engine) as conn:
-        await conn.execute(update(files).where(_among(ids)).values(purged=True))
+        await conn.execute(named.add_cte(nameless))

@@ -21,10 +21,9 @@ from models.compaction import NEVER_PERCENT, CompactionReason
 from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
 from models.store.bundle import CLOSED_BECAUSE, Bundle, NewMessage, results_for, synthetic_result
-from models.store.configuration import PROVIDER_LABEL
 from models.store.reading import reading, transaction
 from models.store.remembered import forget_answers
-from models.store.tables import ai_providers, chats, model_configs, steps
+from models.store.tables import chats, steps
 from models.stream import Episode
 from models.turns import CallsClosedBy, ModelCall, ResultsCommit, StepEnd, StepOutcome
 
@@ -85,15 +84,6 @@ class RetryLater:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnUnderWay:
-    """What metrics say of a turn: the model the chat names, and when the user's message entered history."""
-
-    provider: str
-    model: str
-    started_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class CutStep:
     """A model call of an interrupted turn that has been begun, by how many attempts `episode` says, and of
     which nothing was committed."""
@@ -115,14 +105,6 @@ _READ_CUT_STEP = select(
     chats.c.status == ChatStatus.INTERRUPTING,
     chats.c.turn_ended.is_(False),
     chats.c.generation_attempt > 0,
-)
-
-_READ_TURN = (
-    select(PROVIDER_LABEL.label("provider"), model_configs.c.model, chats.c.turn_started_at)
-    .select_from(chats)
-    .join(model_configs, model_configs.c.id == chats.c.last_model_config_id)
-    .join(ai_providers, ai_providers.c.id == model_configs.c.ai_provider_id)
-    .where(chats.c.id == bindparam("chat"))
 )
 
 _HAD_RETRY = chats.c.retry_state.is_not(None)
@@ -321,13 +303,6 @@ async def read_cut_step(engine: AsyncEngine, chat_id: UUID) -> CutStep | None:
         Episode(row.history_version, row.generation_attempt),
         row.last_model_config_id,
     )
-
-
-async def read_turn(engine: AsyncEngine, chat_id: UUID) -> TurnUnderWay | None:
-    """The turn a chat is at, or was at last; None if no model is named."""
-    async with reading(engine) as conn:
-        row = (await conn.execute(_READ_TURN, {"chat": chat_id})).one_or_none()
-    return None if row is None else TurnUnderWay(row.provider, row.model, row.turn_started_at)
 
 
 def _assistant_row(answer: Answer) -> NewMessage:

@@ -27,8 +27,8 @@ class File(SQLModel, table=True):
     """What is known of a file. Its bytes are in a blob store under its id (`runtime.blobs`).
 
     `arriving` until all bytes are stored, `ready` to be used, `gone` once it was evicted or never arrived
-    whole; `purged` says that the bytes of a gone one are deleted, too. The row of a gone file stays: a
-    message may still name it.
+    whole; `purged` says that the bytes of a gone one are deleted, too. The row of a gone file that has a chat
+    stays: a message may still name it.
 
     Attributes:
         chat_id: the only chat that may use it; none until a message with it is sent.

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.deployment import Setting, SettingName, name_of
 from models.store import configuration as rows
+from models.store.catalog import list_models
 from models.store.configuration import ModelRecord, Override, Preferences, ProviderRecord, StoredSecret
 from models.store.deployment import read_settings
 from models.store.model_access import read_let_in
@@ -49,6 +50,9 @@ class Configuration:
         async def default(key: UUID) -> ModelRecord | None:
             return await rows.read_default_model(engine, key)
 
+        async def models_of(key: UUID) -> tuple[ModelRecord, ...]:
+            return tuple(await list_models(engine, key))
+
         async def overrides(key: UUID) -> Mapping[str, Override]:
             return await rows.read_overrides(engine, key)
 
@@ -68,6 +72,7 @@ class Configuration:
         self._providers = Remembered(all_providers, seconds=CATALOG_SECONDS)
         self._models = Remembered(model, seconds=CATALOG_SECONDS)
         self._defaults = Remembered(default, seconds=CATALOG_SECONDS)
+        self._models_of = Remembered(models_of, seconds=CATALOG_SECONDS)
         self._overrides = Remembered(overrides, seconds=CATALOG_SECONDS)
         self._preferences = Remembered(preferences, seconds=PREFERENCES_SECONDS)
         self._user_keys = Remembered(user_keys, seconds=PREFERENCES_SECONDS)
@@ -89,6 +94,10 @@ class Configuration:
         """Whether a user may use a model of their organization. Nothing is read for one that is everybody's.
         Who joins a group, or becomes a manager, is seen after a few seconds."""
         return model.everyone or model.id in await self._let_in.get(user_id)
+
+    async def models_of(self, organization_id: UUID) -> tuple[ModelRecord, ...]:
+        """The models of an organization, disabled ones included, in order of their making."""
+        return await self._models_of.get(organization_id)
 
     async def overrides(self, organization_id: UUID) -> Mapping[str, Override]:
         """The models an organization uses for single purposes, by context."""
@@ -126,11 +135,13 @@ class Configuration:
             case Change(kind=ChangeKind.PROVIDERS):
                 self._providers.drop_all()
                 self._defaults.drop_all()
+                self._models_of.drop_all()
                 self._user_keys.drop_all()
             case Change(kind=ChangeKind.MODEL, id=UUID() as model):
                 self._models.drop(model)
                 self._let_in.drop_all()
                 self._defaults.drop_all()
+                self._models_of.drop_all()
                 self._overrides.drop_all()
             case Change(kind=ChangeKind.OVERRIDES, id=UUID() as organization):
                 self._overrides.drop(organization)
@@ -147,6 +158,7 @@ class Configuration:
             self._providers,
             self._models,
             self._defaults,
+            self._models_of,
             self._overrides,
             self._preferences,
             self._user_keys,

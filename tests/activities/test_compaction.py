@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, insert, select, update
@@ -60,10 +61,11 @@ async def set_row(bench: Bench, **columns: Any) -> None:
         await conn.execute(update(chats).where(chats.c.id == bench.chat.chat).values(**columns))
 
 
-async def set_model(bench: Bench, **columns: Any) -> None:
+async def set_model(bench: Bench, model: UUID | None = None, **columns: Any) -> None:
+    """Change a model, or that of the chat."""
     async with bench.chat.engine.begin() as conn:
         await conn.execute(
-            update(model_configs).where(model_configs.c.id == bench.chat.model).values(**columns)
+            update(model_configs).where(model_configs.c.id == (model or bench.chat.model)).values(**columns)
         )
 
 

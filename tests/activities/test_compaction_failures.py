@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from models.chat_state import StateName
 from models.compaction import CompactionReason
 from tests.activities.bench import Bench
-from tests.activities.test_compaction import compact, set_row
+from tests.activities.test_compaction import compact, compactions, set_row
 from tests.durable.refusals import RAISED, SERIALIZATION_FAILURE, refused
 from tests.durable.rows import until
 
@@ -62,6 +62,18 @@ async def test_a_summary_that_will_never_be_stored_is_paid_for_once(
     error = (await bench.chat.row())["last_error"]
     assert (error is not None) == (after is StateName.E0)
     assert "INSERT" not in str(error)
+
+
+async def test_a_model_that_fails_or_is_too_slow_is_counted_as_such(bench: Bench):
+    await asked_for(bench, CompactionReason.THRESHOLD)
+    errors, timeouts = counted("error"), counted("timeout")
+    bench.model.order_fault(REFUSED)
+    await compact(bench, step=1)
+    assert (counted("error"), counted("timeout")) == (errors + 1, timeouts)
+    await set_row(bench, compaction_due=CompactionReason.THRESHOLD, status="running")
+    bench.model.order_fault({"kind": "stall", "after_pieces": 1})
+    await compact(bench, compactions(bench, timeout_seconds=0.3), step=1)
+    assert (counted("error"), counted("timeout")) == (errors + 1, timeouts + 1)
 
 
 async def test_an_attempt_that_cannot_even_begin_ends_the_compaction(bench: Bench):

@@ -112,6 +112,10 @@ RULES: dict[str, Rule] = {
     "putSystemPrompt": Rule(SITE_OWNERS, {"system_prompt": ""}),
     "getPersonalModelOverrides": Rule(EVERYBODY),
     "putPersonalModelOverrides": Rule(SITE_OWNERS, {"allow_users": False}),
+    "getRetentionDays": Rule(EVERYBODY),
+    "putRetentionDays": Rule(SITE_OWNERS, {"retention_days": 30}),
+    "getAutoArchiveDays": Rule(EVERYBODY),
+    "putAutoArchiveDays": Rule(SITE_OWNERS, {"auto_archive_days": 0}),
     # models
     "listModels": Rule(MEMBERS),
     "createModel": Rule(MANAGERS, _MODEL),

@@ -152,20 +152,10 @@ async def test_who_is_refused_changes_nothing(scene: Scene):
         things = scene.things
         organization = f"/organizations/{things['organization']}"
         paths = [
-            *(
-                f"/users/{things['user']}",
-                f"/users/{things['victim']}",
-                f"/users/{things['user']}/keys/tokens",
-            ),
-            *(
-                organization,
-                f"{organization}/members",
-                f"{organization}/groups",
-                f"/groups/{things['group']}",
-            ),
-            *(f"{organization}/chats/models", f"{organization}/chats/model-overrides"),
-            *(f"/ai-providers/{things['provider']}", "/chats/config/system-prompt"),
-            f"/users/{things['user']}/ai-provider-keys",
+            *(f"/users/{things['victim']}/keys/tokens", f"/users/{things['user']}/ai-provider-keys"),
+            *(f"{organization}{what}" for what in ("", "/members", "/groups", "/chats/models")),
+            *(f"/groups/{things['group']}", f"/ai-providers/{things['provider']}"),
+            *(f"{organization}/chats/model-overrides", "/chats/config/system-prompt"),
         ]
         return [(await admin.get(path)).json() for path in paths]
 

@@ -8,6 +8,24 @@ from cli.stack import Stack
 from tests.durable.caller import Caller
 
 FULL = {"input_tokens": 150_000, "output_tokens": 5}
+METRICS = {
+    "chats": "gauge",
+    "message_count": "histogram",
+    "prompt_size_bytes": "histogram",
+    "tool_result_size_bytes": "histogram",
+    "tool_errors": "counter",
+    "ttft_seconds": "histogram",
+    "compaction": "counter",
+    "steps": "counter",
+    "stream_retries": "counter",
+    "tool_result_truncated": "counter",
+    # and of our own
+    "turn_seconds": "histogram",
+    "interrupts": "counter",
+    "recoveries": "counter",
+}
+"""Spec chat-loop.md 1.20; on the wire names of counters end in `_total`."""
+
 MODEL = {"provider": "demo", "model": "perdure-demo"}
 
 
@@ -90,6 +108,45 @@ async def test_interrupts_and_errors_are_counted(perdure: Stack, caller: Caller,
     assert counted.of("interrupts_total") == 1
     assert counted.of("turn_seconds_count", outcome="interrupted") == 1
     assert counted.of("turn_seconds_count", outcome="failed") == 1
+
+
+async def test_the_wait_before_a_retry_is_stopped_and_counted_once(perdure: Stack, caller: Caller):
+    counted = Counted(perdure)
+    await counted.begin()
+    later = {"kind": "status", "status": 529, "headers": {"retry-after": "50"}}
+    chat = await caller.create(script_block({"text": "a b c", "fault": [later]}) + " waits to be counted")
+    reader = caller.read(chat)
+    await reader.until(lambda r: [event for event in r.seen if event["type"] == "retry"])
+    await caller.interrupt(chat)
+    await reader.rested(answers=0)
+    await counted.look()
+    assert counted.of("interrupts_total") == 1
+    assert counted.of("turn_seconds_count", outcome="interrupted") == 1
+
+
+async def test_an_answer_that_is_stopped_with_another_waiting_is_counted_once(
+    perdure: Stack, caller: Caller, model: DemoModel
+):
+    counted = Counted(perdure)
+    await counted.begin()
+    held = script_block({"text": "a b c", "hold": {"name": "counted", "after_pieces": 2}})
+    chat = await caller.create(held)
+    reader = caller.read(chat)
+    await model.reached("counted")
+    await caller.send(chat, script_block({"text": "second"}), busy="interrupt")
+    await reader.rested(2)
+    await counted.look()
+    assert counted.of("interrupts_total") == 1
+    assert counted.of("turn_seconds_count", outcome="interrupted") == 1
+    assert counted.of("turn_seconds_count", outcome="committed") == 1
+
+
+async def test_a_worker_tells_every_metric_there_is_to_be(perdure: Stack):
+    async with httpx2.AsyncClient() as http:
+        answer = await http.get(f"http://127.0.0.1:{perdure.ports['worker-metrics']}/metrics")
+    found = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    told = {name: found[f"coderd_chatd_{name}"].type for name in METRICS if f"coderd_chatd_{name}" in found}
+    assert told == METRICS
 
 
 async def test_a_step_of_a_lost_worker_is_a_recovery(perdure: Stack, caller: Caller, model: DemoModel):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from api.streaming import serving, subscription
+from runtime.settings import Settings
 from tests.api.conftest import Door
-from tests.api.served import Body
+from tests.api.served import Body, client, served
 from tests.api.streaming.readers import PATIENCE_SECONDS, frames, narrow_connection, preview, publish, sse
 from tests.api.streaming.test_stream import all_frames, begin
 from tests.durable.rows import until
@@ -86,41 +88,62 @@ async def test_a_reader_that_takes_nothing_any_more_is_let_go(
         await until(lambda: nobody_left(door))
 
 
+@asynccontextmanager
+async def where_life_is_short(settings: Settings, door: Door) -> AsyncGenerator[Door]:
+    """The same people at an API whose streams live for a second."""
+    async with (
+        served(settings.model_copy(update={"stream_life_seconds": 1.0})) as api,
+        client(api.url, door.owner.token) as http,
+    ):
+        yield replace(door, served=api, owner=replace(door.owner, http=http))
+
+
 @pytest.mark.parametrize("transport", ["sse", "websocket"])
 async def test_a_connection_that_a_proxy_keeps_open_is_let_go_when_its_life_is_over(
-    door: Door, transport: str, monkeypatch: pytest.MonkeyPatch
+    door: Door, settings: Settings, transport: str
 ):
     await until(lambda: nobody_left(door))
-    monkeypatch.setattr(serving, "LIFE_SECONDS", 1.0)
     chat = await door.create()
-    if transport == "sse":
-        async with bare(door, chat) as reader:
-            await reader.readuntil(b"event: status")
-            assert await nobody_left(door) == []
-            await until(lambda: nobody_left(door))
-            assert b": over (expired), connect again" in await reader.readuntil(b"connect again")
-    else:
-        async with frames(door, chat) as socket:
-            await socket.recv()
-            assert await nobody_left(door) == []
-            await until(lambda: nobody_left(door))
-            with pytest.raises(websockets.ConnectionClosed):
-                await all_frames(socket)
-            assert socket.close_code == 1000
+    async with where_life_is_short(settings, door) as brief:
+        if transport == "sse":
+            async with bare(brief, chat) as reader:
+                await reader.readuntil(b"event: status")
+                assert await nobody_left(brief) == []
+                await until(lambda: nobody_left(brief))
+                assert b": over (expired), connect again" in await reader.readuntil(b"connect again")
+        else:
+            async with frames(brief, chat) as socket:
+                await socket.recv()
+                assert await nobody_left(brief) == []
+                await until(lambda: nobody_left(brief))
+                with pytest.raises(websockets.ConnectionClosed):
+                    await all_frames(socket)
+                assert socket.close_code == 1000
 
 
-async def test_a_reader_whose_life_is_over_goes_on_where_it_was(
-    door: Door, redis: Redis, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.parametrize("path", ["/chats/watch", "/notifications/inbox/watch"])
+async def test_lists_are_watched_no_longer_than_chats(door: Door, settings: Settings, path: str):
+    async with where_life_is_short(settings, door) as brief:
+
+        async def follow() -> list[bool]:
+            """Taken in once the process reads live entries."""
+            async with brief.owner.http.stream("GET", path, timeout=None) as answer:
+                told = b"".join([piece async for piece in answer.aiter_bytes()])
+            if answer.status_code == 503:
+                return []
+            return [b": over (expired), connect again" in told]
+
+        assert await until(follow) == [True]
+
+
+async def test_a_reader_whose_life_is_over_goes_on_where_it_was(door: Door, settings: Settings, redis: Redis):
     chat = await door.create()
     await begin(door, chat)
-    with monkeypatch.context() as short:
-        short.setattr(serving, "LIFE_SECONDS", 1.0)
-        async with sse(door, chat) as first:
-            await publish(redis, chat, preview(1, 1, 1, ["a", "b"]))
-            await first.until("message_part", 2)
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await first.over.wait()
+    async with where_life_is_short(settings, door) as brief, sse(brief, chat) as first:
+        await publish(redis, chat, preview(1, 1, 1, ["a", "b"]))
+        await first.until("message_part", 2)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await first.over.wait()
     async with sse(door, chat, last_event_id=first.ids[-1]) as second:
         await second.until("status")
         await publish(redis, chat, preview(1, 1, 3, ["c"]))
