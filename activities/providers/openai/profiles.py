@@ -35,6 +35,7 @@ class Profile:
         returns_reasoning: within a turn, reasoning goes back beside the calls it led to.
         reasoning_details: reasoning comes signed in pieces, which go back as they were.
         images, documents: whether users' pictures and PDFs are taken.
+        web_search: how the server is asked to search the web by itself; None where it cannot be.
         merges_users: messages of a user in a row become one, for templates that insist on alternation.
         max_call_id: longest id of a call.
     """
@@ -55,6 +56,7 @@ class Profile:
     reasoning_details: bool = False
     images: bool = True
     documents: bool = False
+    web_search: Literal["web_search_options", "openrouter:web_search"] | None = None
     merges_users: bool = True
     max_call_id: int = 40
 
@@ -65,6 +67,7 @@ _OPENAI = Profile(
     system_role="developer",
     output_limit="max_completion_tokens",
     documents=True,
+    web_search="web_search_options",
     merges_users=False,
 )
 
@@ -95,6 +98,7 @@ PROFILES = {
         reasoning=("reasoning", "reasoning_content"),
         reasoning_details=True,
         documents=True,
+        web_search="openrouter:web_search",
         max_call_id=64,
     ),
     "vercel": Profile(
