@@ -7,8 +7,9 @@ the step is run again.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -40,6 +41,7 @@ from activities.providers.protocol import (
 )
 from activities.remains import read_remains
 from activities.shielding import to_the_end
+from activities.spending import Purse, paid_call
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.offer import Offer
 from activities.tools.registry import ToolRegistry
@@ -49,6 +51,7 @@ from models.chat_state import turn_is_over
 from models.compaction import is_due
 from models.failures import Failure, FailureKind, RetryLimits
 from models.hints import Hint
+from models.spending import SpentOn
 from models.store import steps
 from models.store.steps import Answer, Begun, RetryLater
 from models.store.transcripts import read_transcript
@@ -63,11 +66,13 @@ _UNFORESEEN = Failure(
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One attempt at a step: what is asked, what the chat says, and the model as it is configured."""
+    """One attempt at a step: what is asked, what the chat says, the model as it is configured, and what it
+    costs."""
 
     call: ModelCall
     begun: Begun
     model: ChatModel
+    purse: Purse
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class ModelCalls:
             metrics.RECOVERIES.labels(model.provider, model.model).inc()
         if begun.episode.generation_attempt > 1:
             self.live.wake(call.chat_id, begun.snapshot_version)
-        attempt = _Attempt(call, begun, model)
+        attempt = _Attempt(call, begun, model, self._purse(call, begun, model))
         ending = await self._answer(attempt, stop)
         return await to_the_end(self._conclude(attempt, ending))
 
@@ -171,6 +176,10 @@ class ModelCalls:
             compaction_due=is_due(usage, model.compaction_threshold),
         )
 
+    def _purse(self, call: ModelCall, begun: Begun, model: ChatModel) -> Purse:
+        paid = paid_call(SpentOn.STEP, model, call.turn, call.step)
+        return Purse(self.engine, begun.payer, paid, model, limited=begun.budgeted)
+
     def _offer(self, attempt: _Attempt) -> Offer:
         return Offer(self.tools, attempt.begun.tools)
 
@@ -181,13 +190,11 @@ class ModelCalls:
             outcome = await self._fail(attempt, ending.failure)
             if outcome.end is StepEnd.INTERRUPTED:  # it was stopped, and has failed before it heard of that
                 outcome = await self._commit(call, await self._remaining(attempt, ending), interrupted=True)
-        elif ending.interrupted:
-            said = await self._remaining(attempt, ending)
-            outcome, _ = await asyncio.gather(
-                self._commit(call, said, interrupted=True), ending.writer.close()
-            )
         else:
-            outcome, _ = await asyncio.gather(self._commit(call, ending.said), ending.writer.close())
+            said = await self._remaining(attempt, ending) if ending.interrupted else ending.said
+            paid = replace(said, bill=attempt.purse.bill())
+            committing = self._commit(call, paid, interrupted=ending.interrupted)
+            outcome, _ = await asyncio.gather(committing, ending.writer.close())
             if outcome.end is StepEnd.COMMITTED:
                 metrics.STEPS.labels(model.provider, model.model).inc()
         if outcome.end is not StepEnd.SUPERSEDED and turn_is_over(outcome.state):
@@ -204,8 +211,8 @@ class ModelCalls:
         kept = await read_remains(self.live, call.chat_id, begun.episode, _now())
         return _cut(kept, attempt.model) if kept else ending.said
 
-    async def _commit(self, call: ModelCall, said: Answer, *, interrupted: bool = False) -> StepOutcome:
-        return await patiently(lambda: steps.commit_step(self.engine, call, said, interrupted=interrupted))
+    async def _commit(self, call: ModelCall, said: Answer, *, interrupted: bool) -> StepOutcome:
+        return await patiently(partial(steps.commit_step, self.engine, call, said, interrupted=interrupted))
 
     async def _stream(self, attempt: _Attempt, builder: AnswerBuilder, writer: EpisodeWriter) -> Finish:
         """Read the model's answer into the builder and onto the stream.
@@ -216,7 +223,8 @@ class ModelCalls:
         """
         try:
             async with self.directory.calling(attempt.model, attempt.begun.owner_id) as provider:
-                return await self._read(provider, await self._prepare(attempt), builder, writer)
+                request = await self._prepare(attempt)
+                return await self._read(attempt.purse.paying(provider), request, builder, writer)
         except ModelCallError:
             raise
         except Exception as err:
@@ -256,6 +264,7 @@ class ModelCalls:
     async def _fail(self, attempt: _Attempt, failure: Failure) -> StepOutcome:
         """Rest in error, have history compacted, or have Temporal try again later."""
         call, model = attempt.call, attempt.model
+        await attempt.purse.close()
         if failure.context_overflow:
             return await steps.note_overflow(self.engine, call, failure, model.compaction_threshold)
         if not failure.retryable:
