@@ -186,7 +186,9 @@ async def get_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -
     children = (
         await listing.read_children(services.engine, caller, chat) if chat.parent_chat_id is None else ()
     )
-    return json_answer(await _with_files(services, chat, children))
+    payload = await _with_files(services, chat, children)
+    active = await chats.read_active_tools(services.engine, chat.id)
+    return json_answer({**payload, "active_tools": active} if active else payload)
 
 
 async def _with_files(

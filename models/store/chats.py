@@ -207,7 +207,7 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
                 last_reasoning_effort=new.reasoning_effort,
                 idempotency_key=new.idempotency_key,
                 request_hash=new.request_hash,
-                tools=new.tools.model_dump(mode="json", exclude_defaults=True) or None,
+                tools=new.tools.stored(),
             )
             .on_conflict_do_nothing(constraint="chats_idempotency_key")
             .returning(chats.c.id)
@@ -261,6 +261,14 @@ async def find_chat(engine: AsyncEngine, caller: Caller, chat_id: UUID) -> ChatR
         result = await conn.execute(_FIND, {"caller": caller.user_id, "chat": chat_id})
         row = result.mappings().one_or_none()
     return None if row is None else record_of(row)
+
+
+async def read_active_tools(engine: AsyncEngine, chat_id: UUID) -> Sequence[str]:
+    """Names of the deployment's tools that a chat may call, which the caller was found to see; none of them:
+    all may be called."""
+    async with reading(engine) as conn:
+        tools = await conn.scalar(select(chats.c.tools).where(chats.c.id == chat_id))
+    return ChatTools.model_validate(tools or {}).active or ()
 
 
 async def read_owned(
