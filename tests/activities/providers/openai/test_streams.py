@@ -193,10 +193,11 @@ def test_calls_without_number_or_id_get_both() -> None:
 
 
 def test_a_call_begins_when_its_name_is_known() -> None:
-    early = call(0, id="a", function={"arguments": '{"x"'})
+    early = call(0, id="a", function={"arguments": '{"x"'}, extra_content={"signed": 1})
     late = call(0, function={"name": "f", "arguments": ": 1}"})
     parts, _ = built(chat(), [early, late, delta("tool_calls"), "[DONE]"])
     assert (parts[0]["tool_name"], parts[0]["args"]) == ("f", {"x": 1})
+    assert parts[0]["provider_metadata"]["x"] == {"extra_content": {"signed": 1}}
 
 
 def test_thought_signatures_of_calls_are_kept() -> None:
