@@ -1,7 +1,7 @@
 """Events in an order that no vendor documents: an answer is built of them, or the stream is unreadable.
 
-What must not happen is that the builder of the answer meets an event which it cannot place: that would end the
-turn.
+What must not happen is that the builder of the answer meets an event which it cannot place: that would end
+the turn.
 """
 
 import json
