@@ -42,7 +42,8 @@ class Attachments:
         Raises:
             BlobsUnavailable: the store of the files is away.
         """
-        named = named_files([part for row in transcript for part in row.parts])
+        # what a tool has attached is for people: the model has its result
+        named = named_files([part for row in transcript if row.role == "user" for part in row.parts])
         if not named:
             return list(transcript)
         kinds = await media_types(self._engine, chat_id, named)

@@ -8,7 +8,7 @@ inside, asks the tool what became of it, and never begins anew.
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from activities.live import LiveView
 from activities.passing import passes
 from activities.shielding import to_the_end
 from activities.stops import StopListener, Stopped, unless_stopped
+from activities.tool_files import ToolFiles
 from activities.tools.offer import Offer
 from activities.tools.outcome import ToolOutcome, failed, truncated
 from activities.tools.prepared import PreparedCall
@@ -35,14 +36,18 @@ from models.store.tool_results import CallRecord, StepResults
 from models.stream import EPISODE_MAX_BYTES, Preview, PreviewPart
 from models.tool_output import budget_bytes
 from models.turns import ToolEnd, ToolRun
+from runtime.blobs import BlobsUnavailable
 
 log = structlog.get_logger(__name__)
 
 _DATABASE_PAUSE_SECONDS = 0.25
 
 _NOT_STORED = (
-    "The tool has run, but its result cannot be stored, for example because it is nested too deeply."
+    "The tool has run, but its result cannot be stored, for example because it is nested too deeply, or"
+    " because there is no room for the files with it."
 )
+
+StoredPart = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class ToolCalls:
     live: LiveView
     stops: StopListener
     tools: ToolRegistry
+    files: ToolFiles
 
     @activity.defn
     async def run_tool(self, run: ToolRun) -> ToolEnd:
@@ -108,12 +114,14 @@ class ToolCalls:
     async def _record(self, run: ToolRun, outcome: ToolOutcome) -> StepResults | None:
         """Store the result, or that it cannot be stored: the tool must not run again for it."""
         try:
-            return await self._store(run, outcome)
-        except (SQLAlchemyError, ValueError, TypeError) as error:
+            return await self._store(run, outcome, await self.files.store(run.chat_id, outcome.files))
+        except (SQLAlchemyError, ValueError, TypeError, BlobsUnavailable) as error:
             log.error("a tool result cannot be stored", error=type(error).__name__, tool=run.call.name)
         return await self._store(run, replace(failed(_NOT_STORED), unknown=outcome.unknown))
 
-    async def _store(self, run: ToolRun, outcome: ToolOutcome) -> StepResults | None:
+    async def _store(
+        self, run: ToolRun, outcome: ToolOutcome, files: Sequence[StoredPart] = ()
+    ) -> StepResults | None:
         """Store the result however long the database is away."""
         part = dump_part(
             ToolResultPart(
@@ -127,7 +135,9 @@ class ToolCalls:
         )
         while True:
             try:
-                return await tool_results.record_result(self.engine, run, part, unknown=outcome.unknown)
+                return await tool_results.record_result(
+                    self.engine, run, part, files=files, unknown=outcome.unknown
+                )
             except Exception as error:
                 if not passes(error):
                     raise
@@ -142,13 +152,13 @@ class ToolCalls:
 
 
 def _previewed(parts: list[dict[str, Any]]) -> Iterator[PreviewPart]:
-    """The parts under their places, as many as an episode may hold."""
+    """The parts under their places, as many as an episode may hold. A file is part of the answer."""
     room = EPISODE_MAX_BYTES
     for place, part in enumerate(parts, 1):
         room -= len(json.dumps(part))
         if room < 0:
             return
-        yield PreviewPart(place, "tool", part)
+        yield PreviewPart(place, "assistant" if part["type"] == "file" else "tool", part)
 
 
 def _digest(arguments: Any) -> str:

@@ -32,7 +32,6 @@ from api.deployment.router import router as deployment_router
 from api.errors import install_error_handlers
 from api.files.keeper import FileKeeper
 from api.files.links import FileLinks
-from api.files.router import MAX_FILE_BYTES
 from api.files.router import public_router as signed_files_router
 from api.files.router import router as files_router
 from api.gate import Gate
@@ -64,6 +63,7 @@ from api.users.tokens import router as tokens_router
 from api.watching.chats import chat_list_events
 from api.watching.hub import ListHub
 from api.watching.router import router as watching_router
+from models.file_rules import MAX_FILE_BYTES
 from models.hints import chat_list_key, inbox_key
 from runtime.blobs import open_blobs
 from runtime.configuration import Configuration

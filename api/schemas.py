@@ -89,7 +89,7 @@ class Chat(_Shape):
 class MessagePart(_Shape):
     """One part of a message, told apart by `type`; the other fields depend on it."""
 
-    type: Literal["text", "reasoning", "tool-call", "tool-result", "file-reference"]
+    type: Literal["text", "reasoning", "tool-call", "tool-result", "source", "file", "file-reference"]
     text: str | None = Field(default=None, examples=["It is a quarter past ten."])
     tool_call_id: str | None = None
     tool_name: str | None = None
@@ -100,7 +100,13 @@ class MessagePart(_Shape):
     is_media: bool | None = Field(
         default=None, description="`result` holds `media_type`, `data` in base64, and `text`."
     )
-    file_id: UUID | None = None
+    provider_executed: bool | None = Field(default=None, description="The provider runs it itself.")
+    source_id: str | None = None
+    url: str | None = None
+    title: str | None = None
+    file_id: UUID | None = Field(
+        default=None, description="In a message of the model: a file that one of its tools has attached."
+    )
     media_type: str | None = None
     name: str | None = None
     data: str | None = Field(default=None, description="Base64; absent where `file_id` is there.")

@@ -23,6 +23,7 @@ from activities.providers.registry import FACTORIES
 from activities.reticence import Reticence
 from activities.stops import StopListener
 from activities.tool_call import ToolCalls
+from activities.tool_files import ToolFiles
 from activities.tools.builtin import builtin_tools
 from activities.tools.registry import ToolRegistry
 from activities.tools.tool import Tool
@@ -76,7 +77,8 @@ async def running_worker(
             stack.callback(asyncio.create_task(listening()).cancel)
 
         patience = Patience(settings.first_part_timeout_seconds, settings.silence_timeout_seconds)
-        attachments = Attachments(engine, open_blobs(settings.blobs_url, engine))
+        blobs = open_blobs(settings.blobs_url, engine)
+        attachments = Attachments(engine, blobs)
         rows = Transitions(engine, live)
         models = ModelCalls(
             engine,
@@ -106,7 +108,7 @@ async def running_worker(
                 names.label_turn,
                 names.propose_title,
                 ProviderChecks(directory, redis).check_provider,
-                ToolCalls(engine, live, stops, tools).run_tool,
+                ToolCalls(engine, live, stops, tools, ToolFiles(engine, blobs)).run_tool,
             ],
             interceptors=[Reticence()],
             workflow_runner=workflow_runner(sandbox=settings.workflow_sandbox),

@@ -84,13 +84,15 @@ class SourcePart(_Part):
 
 
 class FilePart(_Part):
-    """A file, by its id or with its content: `data` is base64 and absent where `file_id` is set."""
+    """A file, by its id or with its content: `data` is base64 and absent where `file_id` is set. In an answer
+    of the model: one that a tool has attached, at `created_at`."""
 
     type: Literal["file"] = "file"
     file_id: str | None = None
     media_type: str
     name: str | None = None
     data: str | None = None
+    created_at: datetime | None = None
 
 
 class OpaquePart(_Part):

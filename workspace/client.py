@@ -1,6 +1,7 @@
 """The workspace of a chat, as tools use it."""
 
 import asyncio
+from base64 import b64decode
 from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +20,7 @@ from workspace.errors import (
     WorkspaceUnreachable,
 )
 from workspace.layout import Layout
-from workspace.protocol import Done, FileEdits, FileLines, Key, Output, Process, Refused, Signal
+from workspace.protocol import Done, FileContent, FileEdits, FileLines, Key, Output, Process, Refused, Signal
 from workspace.sandbox import Sandbox
 
 _AnswerT = TypeVar("_AnswerT", bound=protocol.Answer)
@@ -98,6 +99,11 @@ class Workspace:
     async def read_file(self, path: str, offset: int, limit: int) -> FileLines:
         """Lines of a text file, numbered."""
         return await self._ask(protocol.ReadFile(path, offset, limit), FileLines)
+
+    async def fetch_file(self, path: str) -> bytes:
+        """A whole file, whatever is in it, of at most 10 MiB."""
+        content = await self._ask(protocol.FetchFile(path), FileContent)
+        return await asyncio.to_thread(b64decode, content.data)
 
     async def write_file(self, call_id: str, path: str, content: str) -> None:
         """Write a whole file, and make the directories it needs."""

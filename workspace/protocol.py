@@ -21,6 +21,9 @@ VERSION = 1
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """The longest line either side accepts."""
 
+MAX_FETCHED_BYTES = 10 * 1024 * 1024
+"""Of a file that is sent whole; in base64 it fits into a line."""
+
 HEAD_BYTES = TAIL_BYTES = 16 * 1024
 """What is kept of a process's output: its beginning and its end."""
 
@@ -126,6 +129,14 @@ class ReadFile:
     path: str
     offset: int = 1
     limit: int = 2000
+
+
+@dataclass(frozen=True)
+class FetchFile:
+    """Read a whole file, whatever is in it, of at most `MAX_FETCHED_BYTES`. Answer: `FileContent`."""
+
+    op: ClassVar[str] = "fetch_file"
+    path: str
 
 
 @dataclass(frozen=True)
@@ -238,6 +249,13 @@ class FileLines:
 
 
 @dataclass(frozen=True)
+class FileContent:
+    """All of a file, in base64."""
+
+    data: str
+
+
+@dataclass(frozen=True)
 class Refused:
     """The request could not be fulfilled; the text says why, and what to do."""
 
@@ -246,9 +264,18 @@ class Refused:
 
 
 Request = (
-    Start | ReadOutput | ListProcesses | SendSignal | Cancel | ReadFile | WriteFile | EditFiles | Shutdown
+    Start
+    | ReadOutput
+    | ListProcesses
+    | SendSignal
+    | Cancel
+    | ReadFile
+    | FetchFile
+    | WriteFile
+    | EditFiles
+    | Shutdown
 )
-Answer = Done | Process | Processes | Output | FileLines
+Answer = Done | Process | Processes | Output | FileLines | FileContent
 
 _REQUESTS: dict[str, type[Request]] = {kind.op: kind for kind in typing.get_args(Request)}
 _AnswerT = TypeVar("_AnswerT", bound=Hello | Answer)

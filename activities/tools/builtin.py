@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from activities.tools.attach_file import attach_file
 from activities.tools.current_time import current_time
 from activities.tools.edit_files import edit_files
 from activities.tools.execute import execute
@@ -29,4 +30,5 @@ def sandbox_tools(workspaces: Workspaces) -> list[Tool[Any]]:
         read_file(workspaces),
         write_file(workspaces),
         edit_files(workspaces),
+        attach_file(workspaces),
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pydantic import JsonValue
 
 from activities.providers.json_text import as_object
-from activities.tools.tool import Media, Result, ToolError
+from activities.tools.tool import Attachment, Media, Result, ToolError, WithFiles
 from models.nesting import STORED_LEVELS, nests_deeper
 from models.tool_output import shortened, text_of
 
@@ -30,12 +30,14 @@ class ToolOutcome:
         is_error: the call failed.
         is_media: `result` holds `media_type`, `data` in base64, and `text`.
         unknown: nobody knows whether the call had its effect.
+        files: what the tool gives to the chat.
     """
 
     result: JsonValue
     is_error: bool = False
     is_media: bool = False
     unknown: bool = False
+    files: tuple[Attachment, ...] = ()
 
     def text(self) -> str:
         """The result as a model reads it."""
@@ -51,6 +53,8 @@ def outcome_of(result: Result) -> ToolOutcome:
         TypeError: the same.
         ToolError: it is media that no model takes.
     """
+    if isinstance(result, WithFiles):
+        return replace(outcome_of(result.result), files=result.files)
     if isinstance(result, Media):
         _checked_media(result)
         media: dict[str, JsonValue] = {"media_type": result.media_type, "data": result.data}

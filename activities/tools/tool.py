@@ -50,7 +50,30 @@ class Media:
     text: str = ""
 
 
-Result = JsonValue | Media
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a tool gives to the chat, see `activities.tools.attaching`.
+
+    Attributes:
+        id: under which it will be known.
+        media_type: of what is in it.
+    """
+
+    id: UUID
+    name: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WithFiles:
+    """A result, and files beside it. They are the chat's, and shown, before the result is."""
+
+    result: JsonValue
+    files: tuple[Attachment, ...]
+
+
+Result = JsonValue | Media | WithFiles
 
 
 @dataclass(frozen=True, slots=True)

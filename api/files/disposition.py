@@ -4,8 +4,7 @@ from email.message import Message
 from urllib.parse import quote
 
 from api.errors import invalid
-
-_MAX_NAME_BYTES = 255
+from models.file_rules import MAX_NAME_BYTES, plain_name
 
 
 def file_name(header: str | None) -> str:
@@ -18,12 +17,11 @@ def file_name(header: str | None) -> str:
     parsed["Content-Disposition"] = header or ""
     if header is None or parsed.get_content_disposition() != "attachment":
         raise _nameless()
-    written = (parsed.get_filename() or "").replace("\\", "/").rpartition("/")[2]
-    name = "".join(letter for letter in written if letter.isprintable()).strip()
-    if not name or name in (".", ".."):
+    name = plain_name(parsed.get_filename() or "")
+    if not name:
         raise _nameless()
-    if len(name.encode()) > _MAX_NAME_BYTES:
-        raise invalid(("Content-Disposition", f"The name must have at most {_MAX_NAME_BYTES} bytes."))
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise invalid(("Content-Disposition", f"The name must have at most {MAX_NAME_BYTES} bytes."))
     return name
 
 

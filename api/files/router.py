@@ -13,16 +13,15 @@ from starlette.responses import Response
 from api.auth.principals import CurrentCaller
 from api.errors import ApiError, invalid, not_found
 from api.files.disposition import disposition, file_name
-from api.files.media_types import SHOWN_INLINE, MediaTypeRefused, checked_media_type
 from api.files.schemas import DownloadLink, StoredFile
 from api.requests import json_answer
 from api.schemas import errors
 from api.services import Services, services_of
+from models.file_rules import SHOWN_INLINE, MediaTypeRefused, checked_media_type
 from models.permissions import Permission
 from models.store import files
 from models.store.files import FileRecord, NewFile
 
-MAX_FILE_BYTES = 10 * 1024 * 1024
 MAX_TOKEN = 1000
 
 _UPLOAD_SECONDS = 120.0

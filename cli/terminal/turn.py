@@ -47,6 +47,7 @@ class TurnView:
         self._own_messages = own_messages
         self._pieces: list[Part] = []
         self._kept: set[int] = set()
+        self._files: set[str] = set()
         self._retrying = False
 
     def stop_asked(self) -> None:
@@ -77,12 +78,14 @@ class TurnView:
 
     def _message(self, message: Message) -> Iterator[Shown]:
         if message.id in self._kept:
+            yield from self._attached(message.content)  # all that can be new in it
             return
         self._kept.add(message.id)
         if message.role == "user" and self._own_messages:
             self._own_messages -= 1
         elif message.role == "assistant":
-            yield from self._rest_of(message.content)
+            yield from self._rest_of([part for part in message.content if part.type != "file"])
+            yield from self._attached(message.content)
         else:
             yield from shown_message(message)
 
@@ -99,9 +102,18 @@ class TurnView:
         if part.args_delta is not None:
             return  # a call is shown when it is complete
         self._retrying = False
-        if part.type != "tool-result":  # those are no part of the answer, and come again as messages
+        if part.type == "file":
+            yield from self._attached([part])
+        elif part.type != "tool-result":  # those are no part of the answer, and come again as messages
             self._pieces.append(part)
             yield from shown_parts([part])
+
+    def _attached(self, content: Sequence[Part]) -> Iterator[Shown]:
+        """Files that tools have given to the chat; each is told of twice, live and with its message."""
+        for part in content:
+            if part.type == "file" and part.file_id not in self._files:
+                self._files.add(part.file_id)
+                yield from shown_parts([part])
 
     def _reset(self) -> Iterator[Shown]:
         if self._pieces:
@@ -128,7 +140,7 @@ class TurnView:
 def shown_message(message: Message) -> Iterator[Shown]:
     """A whole message."""
     if message.role == "user":
-        yield Asked("\n".join(part.text or f"[{part.file_name}]" for part in message.content))
+        yield Asked("\n".join(part.text or f"[{part.file_name or part.name}]" for part in message.content))
     else:
         yield from shown_parts(message.content)
 
@@ -145,6 +157,8 @@ def shown_parts(content: Sequence[Part]) -> Iterator[Shown]:
                 yield Called(part.tool_name, part.args)
             case "tool-result":
                 yield Returned(part.tool_name, part.result, part.is_error)
+            case "file":
+                yield Noted(f"attached: {part.name}")
             case _:
                 pass
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy import RowMapping, and_, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func
@@ -367,9 +367,15 @@ class Bundle:
 async def results_for(
     bundle: Bundle, calls: Sequence[ToolCallRef], otherwise: Callable[[ToolCallRef], str]
 ) -> list[NewMessage]:
-    """One tool message per call, in call order: its ledger entry, or an error with the text `otherwise`."""
+    """One tool message per call, in call order: its ledger entry, or an error with the text `otherwise`.
+    Files that the tools have attached join the answer that called them."""
     found = await bundle.conn.execute(
-        select(tool_results.c.tool_call_id, tool_results.c.part, tool_results.c.finished_at).where(
+        select(
+            tool_results.c.tool_call_id,
+            tool_results.c.part,
+            tool_results.c.files,
+            tool_results.c.finished_at,
+        ).where(
             tool_results.c.chat_id == bundle.chat_id,
             tool_results.c.turn == bundle.row["turn"],
             tool_results.c.step == bundle.row["step"],
@@ -377,6 +383,8 @@ async def results_for(
         )
     )
     ledger = {row.tool_call_id: row for row in found}
+    entries = [ledger[call.id] for call in calls if call.id in ledger]
+    await _attach(bundle, [part for entry in entries for part in entry.files or ()])
     new: list[NewMessage] = []
     for call in calls:
         entry = ledger.get(call.id)
@@ -385,6 +393,24 @@ async def results_for(
         else:
             new.append(NewMessage("tool", [dump_part(synthetic_result(call, otherwise(call)))]))
     return new
+
+
+async def _attach(bundle: Bundle, files: Sequence[dict[str, Any]]) -> None:
+    """Put files behind what the model said in this step. Its row has changed then: readers get it anew."""
+    if not files:
+        return
+    answer = and_(
+        messages.c.chat_id == bundle.chat_id,
+        messages.c.turn == bundle.row["turn"],
+        messages.c.step == bundle.row["step"],
+        messages.c.role == "assistant",
+        messages.c.compressed.is_(False),
+        messages.c.deleted.is_(False),
+    )
+    content = await bundle.conn.scalar(select(messages.c.content).where(answer))
+    await bundle.conn.execute(
+        update(messages).where(answer).values(content=[*(content or ()), *files], revision=bundle.version)
+    )
 
 
 def _closing_text(call: ToolCallRef, reason: CallsClosedBy) -> str:

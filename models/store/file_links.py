@@ -1,4 +1,5 @@
-"""Which files a chat has: linked by the transaction that places the message naming them."""
+"""Which files a chat has: linked by the transaction that places the message naming them, or the result of
+the tool that brings them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -42,3 +43,10 @@ async def link_files(conn: AsyncConnection, chat_id: UUID, ids: Sequence[UUID]) 
     )
     await conn.execute(update(files).where(files.c.id.in_(oldest), ~named).values(state="gone"))
     return True
+
+
+async def adopt_files(conn: AsyncConnection, chat_id: UUID, ids: Sequence[UUID]) -> None:
+    """Make files that a tool has brought the chat's own, within the transaction that records its result."""
+    arrived = and_(files.c.id == any_(literal(list(ids), ARRAY(Uuid))), files.c.state == "arriving")
+    await conn.execute(update(files).where(arrived).values(state="ready"))
+    await link_files(conn, chat_id, ids)

@@ -1,5 +1,6 @@
 """Files: who may use them, which chat they belong to, and how they go."""
 
+import hashlib
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.store.reading import reading, transaction
@@ -96,6 +98,26 @@ async def arriving(engine: AsyncEngine, owner_id: UUID, new: NewFile) -> AsyncGe
     yield file_id
     async with reading(engine) as conn:
         await conn.execute(update(files).where(files.c.id == file_id).values(state="ready"))
+
+
+async def announce_for_chat(
+    engine: AsyncEngine, chat_id: UUID, file_id: UUID, *, name: str, mime_type: str, data: bytes
+) -> None:
+    """The row of a file that a tool is about to give to a chat, before its bytes are stored. It is the
+    chat's owner's, and stays `arriving` until the result of the tool is recorded
+    (`models.store.file_links.adopt_files`); if it never is, the sweeper deletes what there is."""
+    row = select(
+        literal(file_id),
+        chats.c.organization_id,
+        chats.c.owner_id,
+        literal(name),
+        literal(mime_type),
+        literal(len(data)),
+        literal(hashlib.sha256(data).digest()),
+    ).where(chats.c.id == chat_id)
+    columns = ("id", "organization_id", "owner_id", "name", "mime_type", "size_bytes", "sha256")
+    async with reading(engine) as conn:
+        await conn.execute(upsert(files).from_select(columns, row).on_conflict_do_nothing())
 
 
 async def find_file(engine: AsyncEngine, user_id: UUID, file_id: UUID) -> FileRecord | None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from models.chat_state import ChatStatus
 from models.chat_tools import ChatTools
 from models.store.configuration import PROVIDER_LABEL
+from models.store.file_links import adopt_files, named_files
 from models.store.reading import reading, transaction
 from models.store.tables import ai_providers, chats, messages, model_configs, tool_results
 from models.stream import Episode
@@ -46,7 +47,8 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class StepResults:
-    """The results of a step so far, in the order in which they came, and the episode they are part of."""
+    """The results of a step so far, in the order in which they came, each behind the files that its tool has
+    attached; and the episode they are part of."""
 
     episode: Episode
     parts: list[dict[str, Any]]
@@ -105,7 +107,7 @@ _LOCK_EPISODE = (
 )
 
 _PARTS = (
-    select(tool_results.c.part)
+    select(tool_results.c.files, tool_results.c.part)
     .where(
         tool_results.c.chat_id == bindparam("chat"),
         tool_results.c.turn == bindparam("at_turn"),
@@ -170,9 +172,17 @@ async def claim(engine: AsyncEngine, run: ToolRun, *, claimed_by: str, input_has
 
 
 async def record_result(
-    engine: AsyncEngine, run: ToolRun, part: dict[str, Any], *, unknown: bool = False
+    engine: AsyncEngine,
+    run: ToolRun,
+    part: dict[str, Any],
+    *,
+    files: Sequence[dict[str, Any]] = (),
+    unknown: bool = False,
 ) -> StepResults | None:
-    """Store a result; the first one of a call stays.
+    """Store a result; the first one of a call stays, and only its files become the chat's.
+
+    Args:
+        files: parts of the files that the tool attaches. Their bytes are stored.
 
     Returns:
         What the step has then; None if the chat has moved on.
@@ -194,10 +204,11 @@ async def record_result(
         result = {
             "status": "unknown" if unknown else "finished",
             "part": part,
+            "files": list(files) or None,
             "place": taken,
             "finished_at": func.clock_timestamp(),
         }
-        await conn.execute(
+        first = await conn.scalar(
             insert(tool_results)
             .values(**_key(run), **result)
             .on_conflict_do_update(
@@ -205,7 +216,10 @@ async def record_result(
                 set_=result,
                 where=tool_results.c.status == "claimed",
             )
+            .returning(literal(True))
         )
+        if first and files and episode is not None:
+            await adopt_files(conn, run.chat_id, named_files(files))
         return await _results(conn, run, episode)
 
 
@@ -223,7 +237,8 @@ async def _lock_episode(conn: AsyncConnection, run: ToolRun) -> Episode | None:
 async def _results(conn: AsyncConnection, run: ToolRun, episode: Episode | None) -> StepResults | None:
     if episode is None:
         return None
-    return StepResults(episode, list(await conn.scalars(_PARTS, _step(run))))
+    found = await conn.execute(_PARTS, _step(run))
+    return StepResults(episode, [part for row in found for part in (*(row.files or ()), row.part)])
 
 
 def _key(run: ToolRun) -> dict[str, Any]:

@@ -284,6 +284,7 @@ class ToolResult(SQLModel, table=True):
         claimed_by: the attempt that may run the call, for operators.
         input_hash: of the arguments; the same call never runs with others.
         part: the result.
+        files: parts of the files that the tool has attached, which are the chat's since then.
         place: counts the results of the step in the order in which they came.
     """
 
@@ -306,6 +307,7 @@ class ToolResult(SQLModel, table=True):
     claimed_by: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     input_hash: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     part: dict[str, Any] | None = Field(default=None, sa_column=verbatim_json(nullable=True))
+    files: list[dict[str, Any]] | None = Field(default=None, sa_column=verbatim_json(nullable=True))
     place: int | None = Field(default=None, sa_column=Column(Integer, nullable=True))
     claimed_at: datetime | None = Field(default=None, sa_column=moment(nullable=True))
     finished_at: datetime | None = Field(default=None, sa_column=moment(nullable=True))

@@ -22,7 +22,7 @@ class Shape(BaseModel):
 
 class Part(Shape):
     """One part of a message; which fields it has depends on `type` (`text`, `reasoning`, `tool-call`,
-    `tool-result`, `file-reference`, ...)."""
+    `tool-result`, `file`, `file-reference`, ...)."""
 
     type: str
     text: str = ""
@@ -33,6 +33,9 @@ class Part(Shape):
     result: JsonValue = None
     is_error: bool = False
     is_media: bool = False
+    file_id: str = ""
+    media_type: str = ""
+    name: str = ""
     file_name: str = ""
     start_line: int = 0
     end_line: int = 0

@@ -14,6 +14,8 @@ from activities.model_call import ModelCalls
 from activities.providers.demo import DemoModel
 from activities.providers.directory import ProviderDirectory
 from activities.stops import StopListener
+from activities.tool_call import ToolCalls
+from activities.tool_files import ToolFiles
 from activities.tools.builtin import builtin_tools
 from activities.tools.registry import ToolRegistry
 from models.chat_state import StateName
@@ -44,6 +46,11 @@ class Bench:
     @property
     def attachments(self) -> Attachments:
         return Attachments(self.chat.engine, PostgresBlobs(self.chat.engine))
+
+    @property
+    def tool_calls(self) -> ToolCalls:
+        files = ToolFiles(self.chat.engine, PostgresBlobs(self.chat.engine))
+        return ToolCalls(self.chat.engine, self.live, StopListener(self.redis), self.tools, files)
 
     def models(
         self,

@@ -11,8 +11,6 @@ from sqlalchemy import text, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.providers.demo import script_block
-from activities.stops import StopListener
-from activities.tool_call import ToolCalls
 from models.chat_state import StateName
 from models.failures import RetryLimits
 from models.store.bundle import read_state
@@ -227,8 +225,7 @@ async def test_arguments_nested_too_deeply_are_answered_with_an_error_and_asked_
 
     (open_call,) = outcome.state.open_calls
     run = ToolRun(chat_id=call.chat_id, turn=call.turn, step=call.step, call=open_call)
-    tools = ToolCalls(bench.chat.engine, bench.live, StopListener(bench.redis), bench.tools)
-    assert await ActivityEnvironment().run(tools.run_tool, run) is ToolEnd.FINISHED
+    assert await ActivityEnvironment().run(bench.tool_calls.run_tool, run) is ToolEnd.FINISHED
     await bench.live.drain()
     await commit_results(bench.chat.engine, ResultsCommit(chat_id=run.chat_id, turn=run.turn, step=run.step))
     (result,) = (await bench.chat.history())[-1]["content"]

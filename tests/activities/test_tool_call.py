@@ -4,8 +4,6 @@ from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
 from activities.providers.demo import script_block
-from activities.stops import StopListener
-from activities.tool_call import ToolCalls
 from models.store.steps import commit_results
 from models.turns import ResultsCommit, ToolEnd, ToolRun
 from tests.activities.bench import Bench
@@ -16,12 +14,11 @@ async def test_a_result_that_cannot_be_stored_becomes_one_that_says_so(bench: Be
     call = await bench.begin(script_block({"tools": [tool]}))
     (open_call,) = (await bench.call(call)).state.open_calls
     run = ToolRun(chat_id=call.chat_id, turn=call.turn, step=call.step, call=open_call)
-    tools = ToolCalls(bench.chat.engine, bench.live, StopListener(bench.redis), bench.tools)
     rule = f"CHECK (chat_id <> '{run.chat_id}' OR part::text LIKE '%\"is_error\"%') NOT VALID"
     async with bench.chat.engine.begin() as conn:
         await conn.execute(text(f"ALTER TABLE tool_results ADD CONSTRAINT errors_only {rule}"))
     try:
-        assert await ActivityEnvironment().run(tools.run_tool, run) is ToolEnd.FINISHED
+        assert await ActivityEnvironment().run(bench.tool_calls.run_tool, run) is ToolEnd.FINISHED
     finally:
         async with bench.chat.engine.begin() as conn:
             await conn.execute(text("ALTER TABLE tool_results DROP CONSTRAINT errors_only"))

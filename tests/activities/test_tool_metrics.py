@@ -7,7 +7,6 @@ from pydantic import BaseModel, JsonValue
 from temporalio.testing import ActivityEnvironment
 
 from activities.providers.demo import script_block
-from activities.stops import StopListener
 from activities.tool_call import ToolCalls
 from activities.tools.registry import ToolRegistry
 from activities.tools.tool import Tool, ToolContext
@@ -38,8 +37,9 @@ async def asked(bench: Bench, *, stop_after: bool) -> tuple[ToolCalls, ToolRun]:
     step: dict[str, Any] = {"text": "look", "tools": [{"name": "propose", "input": {}}]}
     outcome = await bench.call(await bench.begin(script_block(step)))
     (ref,) = outcome.state.open_calls
-    means = ToolCalls(bench.chat.engine, bench.live, StopListener(bench.redis), bench.tools)
-    return means, ToolRun(chat_id=bench.chat.chat, turn=3, step=2, call=ToolCallRef(**ref.stored()))
+    return bench.tool_calls, ToolRun(
+        chat_id=bench.chat.chat, turn=3, step=2, call=ToolCallRef(**ref.stored())
+    )
 
 
 async def test_a_call_that_is_looked_for_is_a_recovery(bench: Bench):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, JsonValue
 
-from activities.tools.tool import Tool, ToolContext, ToolError
+from activities.tools.attaching import attachment
+from activities.tools.tool import Result, Tool, ToolContext, ToolError, WithFiles
 from tests.durable.rows import until
 
 DIRECTORY = "PERDURE_TEST_EFFECTS"
@@ -75,6 +76,12 @@ def effect_tools(effects: Effects) -> list[Tool[EffectInput]]:
     async def fail(arguments: EffectInput, context: ToolContext) -> JsonValue:
         raise ToolError("not today")
 
+    async def attach(arguments: EffectInput, context: ToolContext) -> Result:
+        effects.write(f"drew {arguments.word}")
+        if arguments.waits:
+            await effects.opened(arguments.word)
+        return WithFiles({"done": arguments.word}, (attachment(f"{arguments.word}.txt", b"a drawing"),))
+
     async def long(arguments: EffectInput, context: ToolContext) -> JsonValue:
         return f"{arguments.word} " * 50_000
 
@@ -90,6 +97,7 @@ def effect_tools(effects: Effects) -> list[Tool[EffectInput]]:
         tool("last_fails", fail, stop_after=True),
         tool("guarded", needs_approval=True),
         tool("long", long),
+        tool("attach", attach, repeatable=True),
     ]
 
 

@@ -173,6 +173,33 @@ async def test_sigterm_in_mid_tool_is_no_interrupt(
     await sound(caller, reader, chat)
 
 
+async def test_killed_between_a_file_and_its_result_it_is_attached_once(
+    worker: ToolWorker, caller: Caller, rows: Rows, effects: Effects, word: str
+):
+    arrived = "SELECT 1 FROM blobs JOIN files USING (id) WHERE name = :name"
+    async with rows.engine.begin() as lock:
+        chat, reader = await asked(caller, call("attach", word))
+        await effects.reached(word, "drew")
+        await lock.execute(text("LOCK TABLE tool_results IN ACCESS EXCLUSIVE MODE"))
+        effects.open(word)
+        await rows.until(arrived, name=f"{word}.txt")
+        await rows.until(WAITING_FOR_A_LOCK)
+        await worker.kill()
+    await worker.start()
+    await reader.rested(2)
+    assert effects.lines(word) == ["drew", "drew"]
+    (called, _) = reader.answers()
+    (file,) = [part for part in called["content"] if part["type"] == "file"]
+    assert (file["name"], file["media_type"]) == (f"{word}.txt", "text/plain")
+    listed = (await caller.http.get(f"{caller.url}/{chat}")).json()["files"]
+    assert [one["id"] for one in listed] == [file["file_id"]]
+    assert (await caller.http.get(f"{caller.url}/files/{file['file_id']}")).content == b"a drawing"
+    shown = [event["message_part"] for event in reader.seen if event["type"] == "message_part"]
+    roles = [(part["role"], part["part"]["type"]) for part in shown]
+    assert roles[-3:-1] == [("assistant", "file"), ("tool", "tool-result")]
+    await sound(caller, reader, chat)
+
+
 async def test_an_oversize_result_is_cut(worker: ToolWorker, caller: Caller, model: DemoModel, word: str):
     chat, reader = await asked(caller, call("long", word))
     await reader.rested(2)

@@ -1,11 +1,23 @@
 """The files of a workspace: reading lines, writing, editing all or none."""
 
+import base64
 import contextlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from workspace.protocol import Done, Edit, EditFiles, FileLines, ReadFile, Refused, WriteFile
+from workspace.protocol import (
+    MAX_FETCHED_BYTES,
+    Done,
+    Edit,
+    EditFiles,
+    FetchFile,
+    FileContent,
+    FileLines,
+    ReadFile,
+    Refused,
+    WriteFile,
+)
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_LINE_BYTES = 1024
@@ -26,10 +38,10 @@ class Files:
 
     home: Path
 
-    def read(self, request: ReadFile) -> FileLines | Refused:
-        """Lines of a text file, numbered."""
+    def read(self, request: ReadFile | FetchFile) -> FileLines | FileContent | Refused:
+        """Lines of a text file, numbered; or a whole file, whatever is in it."""
         try:
-            return self._read(request)
+            return self._read(request) if isinstance(request, ReadFile) else self._fetch(request)
         except _Impossible as error:
             return Refused(str(error), "failed")
 
@@ -80,6 +92,11 @@ class Files:
         _require_fit(numbered, first)
         return FileLines("\n".join(numbered), len(raw), len(lines), len(numbered))
 
+    def _fetch(self, request: FetchFile) -> FileContent:
+        advice = "Make it smaller with the tool execute: compress it, or take a part of it."
+        raw = _content(self._path(request.path), MAX_FETCHED_BYTES, advice)
+        return FileContent(base64.b64encode(raw).decode())
+
     def _path(self, name: str) -> Path:
         if not name.strip() or "\0" in name:
             raise _Impossible(f"{name!r} is not a path.")
@@ -95,7 +112,12 @@ class _Replacement:
     new: bytes
 
 
-def _content(path: Path, max_bytes: int) -> bytes:
+_LOOK_FOR = (
+    "Use the tool execute to look for what you need (grep, sed -n, head, tail) or to change it (sed -i)."
+)
+
+
+def _content(path: Path, max_bytes: int, advice: str = _LOOK_FOR) -> bytes:
     try:
         if path.is_dir():
             raise _Impossible(f"{path} is a directory. List it with the tool execute: ls -la {path}")
@@ -104,8 +126,7 @@ def _content(path: Path, max_bytes: int) -> bytes:
         size = path.stat().st_size
         if size > max_bytes:
             raise _Impossible(
-                f"{path} has {size} bytes; files up to {max_bytes} bytes can be handled here. Use the tool "
-                "execute to look for what you need (grep, sed -n, head, tail) or to change it (sed -i)."
+                f"{path} has {size} bytes; files up to {max_bytes} bytes can be handled here. {advice}"
             )
         return path.read_bytes()
     except OSError as error:

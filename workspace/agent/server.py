@@ -80,7 +80,7 @@ class Agent:
                 return self._processes.list()
             case protocol.SendSignal():
                 return self._acts.once(request.key, lambda: self._processes.signal(request))
-            case protocol.ReadFile():
+            case protocol.ReadFile() | protocol.FetchFile():
                 return self._files.read(request)
             case protocol.WriteFile():
                 return self._acts.once(request.key, lambda: self._files.write(request))

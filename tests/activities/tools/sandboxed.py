@@ -25,7 +25,7 @@ class Chat:
         context = ToolContext(self.id, call_id or uuid4().hex)
         return await tool.run(tool.input_model.model_validate(given), context)
 
-    async def refusal(self, name: str, **arguments: Any) -> str:
+    async def refusal(self, name: str, /, **arguments: Any) -> str:
         """What a call that fails says."""
         try:
             result = await self.call(name, **arguments)

@@ -34,6 +34,7 @@ def test_what_may_be_repeated(workspaces: Workspaces) -> None:
         "read_file": True,
         "write_file": False,
         "edit_files": False,
+        "attach_file": True,
     }
     assert all(tool.repeatable or tool.recover for tool in sandbox_tools(workspaces))
 

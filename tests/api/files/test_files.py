@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, select, update
 
 from api.app import MAX_BODY_BYTES
 from api.files.keeper import FileKeeper
-from api.files.router import MAX_FILE_BYTES
+from models.file_rules import MAX_FILE_BYTES
 from models.store.blobs import PostgresBlobs
 from models.store.file_links import FILES_PER_CHAT
 from models.store.signing import read_signing_keys

@@ -100,6 +100,36 @@ def test_a_turn_of_two_steps_is_shown_as_it_goes_and_nothing_twice() -> None:
     assert not view.failed
 
 
+def test_a_file_that_a_tool_attaches_is_told_of_once_and_voids_nothing() -> None:
+    file: dict[str, Any] = {"type": "file", "file_id": "f1", "media_type": "image/png", "name": "plot.png"}
+    live = [
+        *parts(CALL),
+        message(2, "assistant", CALL),
+        RESET,
+        *parts(file, RESULT, history=2),
+        message(2, "assistant", CALL, file),
+        message(3, "tool", RESULT),
+        RESET,
+        *parts(text("done"), history=3),
+        message(4, "assistant", text("done")),
+        status("waiting"),
+    ]
+    shown = [
+        Called("clock", {"zone": "UTC"}),
+        Noted("attached: plot.png"),
+        Returned("clock", "noon", is_error=False),
+        Said("done"),
+    ]
+    assert seen(TurnView(), live) == shown
+    assert seen(TurnView(previews=False), live) == shown
+    late = [
+        message(2, "assistant", CALL, file),
+        message(3, "tool", RESULT),
+        message(4, "assistant", text("done")),
+    ]
+    assert seen(TurnView(), late) == shown
+
+
 def test_a_replay_after_a_reconnect_does_not_double_text() -> None:
     shown = parts(text("one "), text("two "))
     events = [status("running"), *shown, status("running"), RESET, *shown, *parts(text("three"), first=3)]

@@ -1,7 +1,13 @@
-"""What a file is, told by its bytes (spec api.md section 8). A name or a header may be wrong, or lie."""
+"""Which files are kept, whoever brings them: people or tools (spec api.md section 8). Pure.
+
+What a file is, is told by its bytes. A name or a header may be wrong, or lie.
+"""
 
 import json
 import re
+
+MAX_FILE_BYTES = 10 * 1024 * 1024
+MAX_NAME_BYTES = 255
 
 ALLOWED = (
     "image/png",
@@ -14,7 +20,7 @@ ALLOWED = (
     "application/json",
     "application/pdf",
 )
-"""What may be uploaded."""
+"""Types that are kept."""
 
 SHOWN_INLINE = frozenset(("image/png", "image/jpeg", "image/gif", "image/webp", "text/plain"))
 """What a browser shows without running anything in it."""
@@ -44,11 +50,18 @@ class MediaTypeRefused(ValueError):
     """A file that is not taken. The text says what it is or should be."""
 
 
+def plain_name(written: str) -> str:
+    """The name of a file without folders and without what cannot be printed; empty if nothing remains."""
+    last = written.replace("\\", "/").rpartition("/")[2]
+    name = "".join(letter for letter in last if letter.isprintable()).strip()
+    return "" if name in (".", "..") else name
+
+
 def checked_media_type(declared: str, name: str, data: bytes) -> str:
     """The type under which a file is kept.
 
     Args:
-        declared: the request's Content-Type; parameters are ignored.
+        declared: as whoever brings it says, in the form of a Content-Type; parameters are ignored.
         name: the file's name. It only tells which kind of text a text is.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.files.media_types import MediaTypeRefused, checked_media_type
+from models.file_rules import MediaTypeRefused, checked_media_type, plain_name
 from tests.api.files.bytes_of import GIF, JPEG, PDF, PNG, WEBP, ZIP
 
 
@@ -51,3 +51,19 @@ def test_what_is_taken(declared: str, name: str, data: bytes, kept_as: str):
 def test_what_is_refused(declared: str, name: str, data: bytes):
     with pytest.raises(MediaTypeRefused):
         checked_media_type(declared, name, data)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("cat.png", "cat.png"),
+        ("/home/agent/größe 1.csv", "größe 1.csv"),
+        ("C:\\files\\a.txt", "a.txt"),
+        ("a\0b\n.txt", "ab.txt"),
+        ("folder/", ""),
+        ("..", ""),
+        (" ", ""),
+    ],
+)
+def test_a_name_has_no_folders_and_can_be_printed(written: str, name: str):
+    assert plain_name(written) == name
