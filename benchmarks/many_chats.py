@@ -1,5 +1,5 @@
-"""Many chats at one API process, each with a reader of its own. This process plays the worker: it writes pieces
-to Redis as a worker does."""
+"""Many chats at one API process, each with a reader of its own. This process plays the worker: it writes
+pieces to Redis as a worker does."""
 
 import asyncio
 import time
