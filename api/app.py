@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import cast
@@ -35,6 +36,11 @@ from api.files.links import FileLinks
 from api.files.router import public_router as signed_files_router
 from api.files.router import router as files_router
 from api.gate import Gate
+from api.gateway.bodies import BodyRoom
+from api.gateway.forwarding import open_vendor_client
+from api.gateway.listing import router as interceptions_router
+from api.gateway.recording import CallBook
+from api.gateway.router import router as gateway_router
 from api.health.router import router as health_router
 from api.inbox.frames import inbox_events
 from api.inbox.router import router as inbox_router
@@ -79,6 +85,7 @@ _MAX_UPLOADS = 32
 
 _VERSIONS = ("/api/v2", "/api/experimental")
 _LARGER_BODIES = {f"{version}/chats/files": MAX_FILE_BYTES for version in _VERSIONS}
+_GATEWAY = re.compile(rf"({'|'.join(_VERSIONS)})/aibridge/.*")
 
 _SILENCE_SECONDS = 30.0
 """The channel of changes is subscribed anew after this long without one."""
@@ -134,6 +141,8 @@ def create_app(settings: Settings) -> FastAPI:
         overrides_router,
         inbox_router,
         titles_router,
+        interceptions_router,
+        gateway_router,
     ):
         app.include_router(router, prefix="/api/v2", dependencies=TOKEN_SCHEMES)
         app.include_router(router, prefix="/api/experimental", include_in_schema=False)
@@ -169,7 +178,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
     return [
         Middleware(RequestContext),
         *(cors if settings.allowed_origins else []),
-        Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, larger=_LARGER_BODIES),
+        Middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, larger=_LARGER_BODIES, elsewhere=_GATEWAY),
     ]
 
 
@@ -231,7 +240,18 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         per_token=settings.rate_limit_per_minute,
         per_address=settings.rate_limit_per_minute_and_address,
     )
-    background = (hub.run, sweeper.run, retention.run, uses.run, keeper.run, configuration.run, guard.run)
+    calls = CallBook(engine)
+    vendors = open_vendor_client()
+    background = (
+        hub.run,
+        sweeper.run,
+        retention.run,
+        uses.run,
+        keeper.run,
+        configuration.run,
+        guard.run,
+        calls.run,
+    )
     tasks = [asyncio.create_task(_for_ever(run)) for run in background]
     try:
         yield Services(
@@ -254,6 +274,9 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
             uploads=asyncio.Semaphore(_MAX_UPLOADS),
             configuration=configuration,
             keys=keys,
+            calls=calls,
+            bodies=BodyRoom(),
+            vendors=vendors,
         )
     finally:
         for streams in (hub, chat_lists, inboxes):
@@ -263,6 +286,8 @@ async def _running_services(settings: Settings) -> AsyncGenerator[Services]:
         await asyncio.gather(*tasks, return_exceptions=True)
         await hints.drain()
         await marks.drain()
+        await calls.drain()
+        await vendors.aclose()
         if provider is not None:
             await provider.close()
         await news.aclose()

@@ -1,5 +1,6 @@
 """The cap on request bodies, answered in our shape whether the length was announced or not."""
 
+import re
 from collections.abc import Mapping
 
 from fastapi import HTTPException
@@ -14,15 +15,19 @@ class BodyLimit:
 
     Args:
         larger: Paths that take more, and how many bytes.
+        elsewhere: Paths whose routes bound what they read by themselves.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, larger: Mapping[str, int]) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, larger: Mapping[str, int], elsewhere: re.Pattern[str]
+    ) -> None:
         self.app = app
         self.max_bytes = max_bytes
         self.larger = larger
+        self.elsewhere = elsewhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or self.elsewhere.fullmatch(scope["path"]):
             await self.app(scope, receive, send)
             return
         limit = self.larger.get(scope["path"], self.max_bytes)

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import cast
 
+import httpx2
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
@@ -12,6 +13,8 @@ from api.auth.callers import CallerCache
 from api.auth.guard import StreamGuard
 from api.auth.rate_limit import RateLimit
 from api.files.links import FileLinks
+from api.gateway.bodies import BodyRoom
+from api.gateway.recording import CallBook
 from api.sign_in.provider import OpenIdProvider
 from api.streaming.admission import Admission
 from api.streaming.hub import StreamHub
@@ -28,7 +31,8 @@ from runtime.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`uploads` bounds the files that are in memory on their way in."""
+    """`uploads` bounds the files that are in memory on their way in. Of the gateway to models: `calls` that
+    are recorded, `bodies` on their way, and the client for all `vendors`."""
 
     settings: Settings
     engine: AsyncEngine
@@ -49,6 +53,9 @@ class Services:
     uploads: asyncio.Semaphore
     configuration: Configuration
     keys: KeyRing
+    calls: CallBook
+    bodies: BodyRoom
+    vendors: httpx2.AsyncClient
 
     @property
     def availability(self) -> Availability:

@@ -54,7 +54,7 @@ def create(
         list[str] | None,
         typer.Option(
             metavar="SCOPE",
-            help="all (default), chat:read, chat:write, account:read or account:write; may be repeated.",
+            help="all (default), chat:read, chat:write, account:read, account:write, gateway; repeatable.",
         ),
     ] = None,
     days: Annotated[

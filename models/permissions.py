@@ -84,13 +84,15 @@ SITE_OWNER = frozenset(Permission) - {Permission.CREATE_CHATS}
 
 
 class Scope(StrEnum):
-    """What a token lets its user do, of what the user may. `ACCOUNT`: everything that is no chat."""
+    """What a token lets its user do, of what the user may. `ACCOUNT`: everything that is no chat. `GATEWAY`:
+    calling models through the gateway."""
 
     ALL = "all"
     CHAT_READ = "chat:read"
     CHAT_WRITE = "chat:write"
     ACCOUNT_READ = "account:read"
     ACCOUNT_WRITE = "account:write"
+    GATEWAY = "gateway"
 
 
 _IMPLIED = {Scope.CHAT_WRITE: Scope.CHAT_READ, Scope.ACCOUNT_WRITE: Scope.ACCOUNT_READ}

@@ -41,6 +41,20 @@ class Options(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
+class McpServer(Options):
+    """A server of tools that the vendor calls by itself.
+
+    It has no token here: who may use a model may read how it is configured.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    url: Annotated[str, Field(pattern=r"^https://\S{1,2000}$")]
+    allowed_tools: _Names | None = None
+
+
+_McpServers = Annotated[tuple[McpServer, ...], Field(max_length=20)]
+
+
 class OpenAIOptions(Options):
     """Also read by azure.
 
@@ -72,6 +86,9 @@ class OpenAIOptions(Options):
     web_search_enabled: bool = False
     search_context_size: Literal["low", "medium", "high"] | None = None
     allowed_domains: _Names | None = None
+    code_interpreter_enabled: bool = False
+    vector_store_ids: _Names | None = None
+    mcp_servers: _McpServers = ()
 
 
 class ThinkingBudget(Options):
@@ -80,24 +97,32 @@ class ThinkingBudget(Options):
     budget_tokens: Annotated[int, Field(ge=1024, le=2**31 - 1)]
 
 
-class AnthropicOptions(Options):
-    """Also read by bedrock. `context_1m_enabled` asks for the long context by its beta header."""
+class SearchOptions(Options):
+    """Searches of the web that the vendor makes, and where it may find things."""
 
-    send_reasoning: bool | None = None
-    thinking: ThinkingBudget | None = None
-    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
-    thinking_display: Literal["summarized", "omitted"] | None = None
-    disable_parallel_tool_use: bool | None = None
     web_search_enabled: bool = False
     allowed_domains: _Names | None = None
     blocked_domains: _Names | None = None
-    context_1m_enabled: bool = False
 
     @model_validator(mode="after")
     def _one_list_of_domains(self) -> Self:
         if self.allowed_domains and self.blocked_domains:
             raise ValueError("allowed_domains and blocked_domains exclude each other")
         return self
+
+
+class AnthropicOptions(SearchOptions):
+    """Also read by bedrock and vertex. `context_1m_enabled` asks for the long context by its beta header."""
+
+    send_reasoning: bool | None = None
+    thinking: ThinkingBudget | None = None
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    thinking_display: Literal["summarized", "omitted"] | None = None
+    disable_parallel_tool_use: bool | None = None
+    context_1m_enabled: bool = False
+    web_fetch_enabled: bool = False
+    code_execution_enabled: bool = False
+    mcp_servers: _McpServers = ()
 
 
 class GoogleThinking(Options):
@@ -152,7 +177,7 @@ class OpenRouterRouting(Options):
     sort: _Short | None = None
 
 
-class OpenRouterOptions(Options):
+class OpenRouterOptions(SearchOptions):
     reasoning: RoutedReasoning = RoutedReasoning()
     extra_body: JsonObject | None = None
     include_usage: bool | None = None
@@ -161,6 +186,7 @@ class OpenRouterOptions(Options):
     parallel_tool_calls: bool | None = None
     user: _Short | None = None
     provider: OpenRouterRouting = OpenRouterRouting()
+    search_context_size: Literal["low", "medium", "high"] | None = None
 
 
 class VercelRouting(Options):

@@ -22,4 +22,9 @@ STREAMS = Gauge("perdure_api_streams", "Open streams.", ["transport"])
 STREAMS_CUT_OFF = Counter("perdure_api_streams_cut_off", "Streams ended by the server.", ["reason"])
 WATCHED_CHATS = Gauge("perdure_api_watched_chats", "Chats with at least one open stream.")
 TAIL_UP = Gauge("perdure_api_redis_tail_up", "1 while live entries are read from Redis.")
+GATEWAY_CALLS = Counter(
+    "perdure_api_gateway_calls",
+    "Calls of models that went through the gateway, by what became of them.",
+    ["endpoint", "outcome"],
+)
 SWEPT = Counter("perdure_api_swept", "Things the sweeper has put right.", ["what"])

@@ -184,6 +184,11 @@ class Settings(BaseSettings):
         default=1800.0, description="Failing calls of one step are not begun anew after this long."
     )
 
+    gateway_unlisted_models: bool = Field(
+        default=True,
+        description="The gateway lets models of a provider be called that the organization does not list.",
+    )
+
     # Files
     blobs_url: str | None = Field(
         default=None,

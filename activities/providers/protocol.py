@@ -7,13 +7,14 @@ Blocks are numbered in the order the vendor opened them; events of several block
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
 from models.effort import Effort
 from models.failures import Failure
 from models.model_options import CallConfig
+from models.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,26 +100,6 @@ class FinishReason(StrEnum):
     PAUSE = "pause"
     CONTENT_FILTER = "content-filter"
     UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one call; `input_tokens` does not include cached ones. Zero means none or not reported."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_tokens: int = 0
-    cache_creation_tokens: int = 0
-    cache_read_tokens: int = 0
-
-    @property
-    def total_tokens(self) -> int:
-        return self.input_tokens + self.output_tokens + self.cache_creation_tokens + self.cache_read_tokens
-
-    def stored(self) -> dict[str, int]:
-        """The form kept on the message: zero is left out (spec api.md 3.3)."""
-        counts = {**asdict(self), "total_tokens": self.total_tokens}
-        return {name: count for name, count in counts.items() if count}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,22 @@ async def authenticate(connection: HTTPConnection) -> Caller:
         ApiError: 401, there is none or it is not valid. 403, it is not good for this. 429, too many requests.
     """
     secret, by_cookie = _secret(connection)
+    caller = await admit(connection, secret)
+    method = connection.scope.get("method", "GET")
+    if by_cookie and (connection.scope["type"] == "websocket" or method not in _SAFE_METHODS):
+        refuse_foreign_page(connection)
+    needed = scope_for(method, connection.url.path)
+    if needed is not None:
+        require_scope(caller, needed)
+    return caller
+
+
+async def admit(connection: HTTPConnection, secret: str | None) -> Caller:
+    """The user of a token, wherever the request had it.
+
+    Raises:
+        ApiError: 401, there is none or it is not valid. 429, too many requests.
+    """
     services = services_of(connection)
     caller = await services.callers.find(secret) if secret else None
     if caller is None:
@@ -50,13 +66,17 @@ async def authenticate(connection: HTTPConnection) -> Caller:
     structlog.contextvars.bind_contextvars(user_id=str(caller.user_id))
     remember_caller(connection, caller)
     await services.rate_limit.count_token(connection, caller.token_id)
-    method = connection.scope.get("method", "GET")
-    if by_cookie and (connection.scope["type"] == "websocket" or method not in _SAFE_METHODS):
-        refuse_foreign_page(connection)
-    needed = scope_for(method, connection.url.path)
-    if needed is not None and needed not in caller.scopes:
-        raise ApiError(403, "This token is not good for that.", f"It would need the scope {needed}.")
     return caller
+
+
+def require_scope(caller: Caller, needed: Scope) -> None:
+    """Let only tokens go on that are good for this.
+
+    Raises:
+        ApiError: 403, this one is not.
+    """
+    if needed not in caller.scopes:
+        raise ApiError(403, "This token is not good for that.", f"It would need the scope {needed}.")
 
 
 def scope_for(method: str, path: str) -> Scope | None:
@@ -76,13 +96,19 @@ def scope_for(method: str, path: str) -> Scope | None:
 
 def _secret(connection: HTTPConnection) -> tuple[str | None, bool]:
     """The token, and whether a cookie brought it."""
+    secret = secret_in_headers(connection)
+    if secret is not None or connection.headers.get("authorization", "").strip():
+        return secret, False
+    return connection.cookies.get(COOKIE) or None, True
+
+
+def secret_in_headers(connection: HTTPConnection) -> str | None:
+    """The token in one of the two headers that are good everywhere."""
     token = connection.headers.get("coder-session-token", "").strip()
     if token:
-        return token, False
+        return token
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme:
-        return (token.strip() or None) if scheme.lower() == "bearer" else None, False
-    return connection.cookies.get(COOKIE) or None, True
+    return (token.strip() or None) if scheme.lower() == "bearer" else None
 
 
 async def _of_request(connection: HTTPConnection) -> Caller:

@@ -176,6 +176,23 @@ async def read_model(engine: AsyncEngine, model_config_id: UUID) -> ModelRecord 
         return None if row is None else model_of(row)
 
 
+async def read_named_model(
+    engine: AsyncEngine, organization_id: UUID, provider_id: UUID, model: str
+) -> ModelRecord | None:
+    """The model that an organization has of a provider under this name of the vendor's."""
+    async with reading(engine) as conn:
+        result = await conn.execute(
+            select(model_configs).where(
+                model_configs.c.organization_id == organization_id,
+                model_configs.c.ai_provider_id == provider_id,
+                model_configs.c.model == model,
+                model_configs.c.deleted.is_(False),
+            )
+        )
+        row = result.mappings().one_or_none()
+        return None if row is None else model_of(row)
+
+
 async def read_default_model(engine: AsyncEngine, organization_id: UUID) -> ModelRecord | None:
     """The default of an organization."""
     async with reading(engine) as conn:

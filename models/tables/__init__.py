@@ -25,6 +25,7 @@ from models.tables.catalog import (
 )
 from models.tables.chats import Chat, Draft, Message, QueuedMessage, StagedEdit, Step, ToolResult
 from models.tables.files import Blob, File, SigningKey
+from models.tables.gateway import GatewayCall
 from models.tables.inbox import InboxNotification
 from models.tables.sharing import ChatGroupReader, ChatUserReader, ModelGroupReader, ModelUserReader
 from models.tables.spending import Budget, Spending
@@ -45,6 +46,7 @@ __all__ = [
     "DeploymentSetting",
     "Draft",
     "File",
+    "GatewayCall",
     "Group",
     "GroupMember",
     "InboxNotification",

@@ -68,9 +68,13 @@ class Configuration:
         async def settings(key: None) -> Mapping[SettingName, Setting]:
             return await read_settings(engine)
 
+        async def named(key: tuple[UUID, UUID, str]) -> ModelRecord | None:
+            return await rows.read_named_model(engine, *key)
+
         self._settings = Remembered(settings, seconds=CATALOG_SECONDS)
         self._providers = Remembered(all_providers, seconds=CATALOG_SECONDS)
         self._models = Remembered(model, seconds=CATALOG_SECONDS)
+        self._named = Remembered(named, seconds=CATALOG_SECONDS)
         self._defaults = Remembered(default, seconds=CATALOG_SECONDS)
         self._models_of = Remembered(models_of, seconds=CATALOG_SECONDS)
         self._overrides = Remembered(overrides, seconds=CATALOG_SECONDS)
@@ -89,6 +93,10 @@ class Configuration:
     async def default_model(self, organization_id: UUID) -> ModelRecord | None:
         """The default of an organization, whether it is enabled or not."""
         return await self._defaults.get(organization_id)
+
+    async def named_model(self, organization_id: UUID, provider_id: UUID, name: str) -> ModelRecord | None:
+        """The model that an organization has of a provider under the vendor's name; None: it has it not."""
+        return await self._named.get((organization_id, provider_id, name))
 
     async def lets_use(self, model: ModelRecord, user_id: UUID) -> bool:
         """Whether a user may use a model of their organization. Nothing is read for one that is everybody's.
@@ -134,11 +142,13 @@ class Configuration:
         match change:
             case Change(kind=ChangeKind.PROVIDERS):
                 self._providers.drop_all()
+                self._named.drop_all()
                 self._defaults.drop_all()
                 self._models_of.drop_all()
                 self._user_keys.drop_all()
             case Change(kind=ChangeKind.MODEL, id=UUID() as model):
                 self._models.drop(model)
+                self._named.drop_all()
                 self._let_in.drop_all()
                 self._defaults.drop_all()
                 self._models_of.drop_all()
@@ -157,6 +167,7 @@ class Configuration:
         for remembered in (
             self._providers,
             self._models,
+            self._named,
             self._defaults,
             self._models_of,
             self._overrides,

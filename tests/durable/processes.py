@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator
@@ -82,17 +83,19 @@ async def another_api(stack: Stack, **settings: str) -> AsyncGenerator[str]:
 
 
 class ToolWorker:
-    """The worker of `tests.durable.side_effects`, as a process that a test kills and starts."""
+    """The worker of `tests.durable.side_effects`, as a process that a test kills and starts. `settings` are
+    environment variables that differ from those of the stack."""
 
-    def __init__(self, stack: Stack, effects: Path) -> None:
+    def __init__(self, stack: Stack, effects: Path, name: str = "tool-worker", **settings: str) -> None:
         self._environment = {
             **stack.environment,
+            **settings,
             "PERDURE_TEST_EFFECTS": str(effects),
             "PERDURE_GRACEFUL_SHUTDOWN_SECONDS": "1",
             "PERDURE_WORKER_METRICS_PORT": "0",
         }
         self.effects = effects
-        self._log = stack.directory.path / "logs" / "tool-worker.log"
+        self._log = stack.directory.path / "logs" / f"{name}.log"
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -102,14 +105,31 @@ class ToolWorker:
                 env=self._environment, stdout=log, stderr=log,
             )  # fmt: skip
 
+    @property
+    def died(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._process is not None and self._process.returncode is not None
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and not self.died:
+            self._process.send_signal(number)
+
     async def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+        self._process = None
 
     async def stop(self) -> None:
         """SIGTERM, and wait until it has ended by itself."""
         assert self._process is not None
         self._process.terminate()
         await self._process.wait()
+        self._process = None

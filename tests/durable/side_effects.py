@@ -36,11 +36,14 @@ class Effects:
         with (self._directory / "effects").open("a") as file:
             file.write(f"{line}\n")
 
+    def all(self) -> list[str]:
+        """All lines, in order."""
+        path = self._directory / "effects"
+        return path.read_text().splitlines() if path.exists() else []
+
     def lines(self, word: str) -> list[str]:
         """What was done for a word, in order."""
-        path = self._directory / "effects"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [line.split()[0] for line in lines if line.split()[1] == word]
+        return [line.split()[0] for line in self.all() if line.split()[1] == word]
 
     def open(self, word: str) -> None:
         (self._directory / f"{word}.gate").touch()

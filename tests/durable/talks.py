@@ -23,13 +23,22 @@ from tests.durable.rows import Rows
 
 KINDS = ("anthropic", "openai-responses", "openai-chat", "openrouter")
 SEARCHING = ("anthropic", "openai-responses")
+"""Those who tell of their searches as calls; the others tell what they found only."""
 
 _SEARCHES = {"web_search_enabled": True}
 _CONFIGS: dict[str, tuple[ProviderType, str, dict[str, Any]]] = {
     "anthropic": (ProviderType.ANTHROPIC, "", {"provider_options": {"anthropic": _SEARCHES}}),
     "openai-responses": (ProviderType.OPENAI, "/v1", {"provider_options": {"openai": _SEARCHES}}),
-    "openai-chat": (ProviderType.OPENAI, "/v1", {"openai_config": {"use_responses_api": False}}),
-    "openrouter": (ProviderType.OPENROUTER, "/openrouter/v1", {}),
+    "openai-chat": (
+        ProviderType.OPENAI,
+        "/v1",
+        {"openai_config": {"use_responses_api": False}, "provider_options": {"openai": _SEARCHES}},
+    ),
+    "openrouter": (
+        ProviderType.OPENROUTER,
+        "/openrouter/v1",
+        {"provider_options": {"openrouter": _SEARCHES}},
+    ),
 }
 
 

@@ -1,11 +1,14 @@
 """What a reader is shown of failing model calls: each word once, and the same error that a GET finds."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from activities.providers.demo import DemoModel, script_block
+from cli.stack import Stack
 from tests.durable.caller import Caller, Reader
+from tests.durable.processes import ToolWorker
 
 WORDS = "one two three four five six seven eight nine ten"
 
@@ -65,6 +68,39 @@ async def test_the_error_in_a_get_is_the_one_on_the_stream(caller: Caller, fault
         await reader.until(lambda r: [event for event in r.seen if event["type"] == "error"])
         assert [event["error"] for event in reader.seen if event["type"] == "error"] == [stored]
         await reader.until(lambda r: r.preview == "")
+
+
+async def test_behind_the_last_attempt_a_get_says_what_the_stream_said(
+    perdure: Stack, caller: Caller, tmp_path: Path
+):
+    await perdure.stop("worker")
+    impatient = ToolWorker(perdure, tmp_path, PERDURE_MAX_MODEL_ATTEMPTS="2")
+    await impatient.start()
+    try:
+        fault = {
+            "kind": "error_event",
+            "after_pieces": 3,
+            "error_type": "overloaded_error",
+            "message": "busy",
+        }
+        said = script_block({"text": WORDS, "pieces": 10, "fault": [fault, fault]}) + " given up"
+        chat = await caller.create(said)
+        live = caller.read(chat)
+        await live.until(lambda r: r.status == "error" and r.preview == "")
+        late = caller.read(chat)
+        await late.until(lambda r: r.status == "error")
+        stored = (await caller.http.get(f"{caller.url}/{chat}")).json()["last_error"]
+        assert (stored["kind"], stored["retryable"]) == ("overloaded", False)
+        assert "Gave up after 2 attempts" in stored["message"]
+        for reader in (live, late):
+            await reader.until(lambda r: [event for event in r.seen if event["type"] == "error"])
+            assert [event["error"] for event in reader.seen if event["type"] == "error"] == [stored]
+            await caller.agree(reader, chat, [said], [])
+        assert [e["retry"]["attempt"] for e in live.seen if e["type"] == "retry"] == [1]
+        assert "retry" not in [event["type"] for event in late.seen]
+    finally:
+        await impatient.stop()
+        await perdure.start("worker")
 
 
 async def test_what_a_failed_attempt_has_shown_is_taken_back(caller: Caller, model: DemoModel):

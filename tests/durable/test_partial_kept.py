@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -46,6 +47,14 @@ async def shown(caller: Caller, model: DemoModel, said: str, name: str) -> tuple
 async def stopped(caller: Caller, chat: str) -> None:
     answer = await caller.insist_on_interrupt(chat)
     assert answer.status_code == 200, answer.text
+
+
+async def promoted(caller: Caller, chat: str, queued: int) -> None:
+    """Promote, and again under the same key while there is no worker to take it."""
+    url, key = f"{caller.url}/{chat}/queue/{queued}/promote", {"Idempotency-Key": str(uuid4())}
+    while (answer := await caller.http.post(url, headers=key)).status_code == 503:
+        pass
+    assert answer.status_code == 202, answer.text
 
 
 async def goes_on(caller: Caller, reader: Reader, chat: str) -> None:
@@ -93,6 +102,23 @@ async def test_stopped_before_the_other_attempt_has_said_anything(
     await reader.rested()
     await caller.agree(reader, chat, [said], [seen])
     await goes_on(caller, reader, chat)
+
+
+async def test_a_promotion_without_anybody_to_hear_it_at_once_takes_the_message_first(
+    perdure: Stack, caller: Caller, model: DemoModel
+):
+    said = stalling("promoted", 4)
+    chat, reader = await shown(caller, model, said, "promoted")
+    await reader.until(lambda r: "four" in r.preview)
+    seen = reader.preview
+    queued = [(await caller.send(chat, asked(word)))["queued_message"]["id"] for word in ("first", "second")]
+    await perdure.kill("worker")
+    promoting = asyncio.create_task(promoted(caller, chat, queued[1]))
+    await perdure.start("worker")
+    await promoting
+    await reader.rested(3)
+    answers = [seen, "second", "first"]
+    await caller.agree(reader, chat, [said, asked("second"), asked("first")], answers)
 
 
 async def test_once_the_other_attempt_speaks_its_words_count(

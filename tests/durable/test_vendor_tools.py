@@ -71,6 +71,18 @@ async def test_whatever_the_vendor_runs_is_stored_in_place_and_goes_back(
     assert "a.csv" in talk.sent()[3].raw_body.decode() or "a note" in talk.sent()[3].raw_body.decode()
 
 
+@pytest.mark.parametrize("kind", ["openai-chat", "openrouter"])
+async def test_what_was_found_is_shown_where_searches_are_not(talk: Talk, kind: str) -> None:
+    messages = await talk.turn(kind, FOUND | {"tools": [TIME]}, {"text": "Done."})
+    assert by_vendor(messages, "tool-call") == []
+    assert [part["url"] for part in parts(messages, "source")] == ["https://example.org/weather"]
+    body = talk.sent()[0].body
+    own = "web_search_options" in body or "openrouter:web_search" in [tool["type"] for tool in body["tools"]]
+    assert own, "the server was asked to search"
+    await talk.turn(kind, {"text": "Again."})
+    await talk.is_sound("It rains.", "Done.", "Again.")
+
+
 async def test_a_paused_answer_goes_on_and_is_shown_once(talk: Talk) -> None:
     messages = await talk.turn("anthropic", PAUSED, FOUND | {"tools": [TIME]}, {"text": "Done."})
     (call,), (result,) = by_vendor(messages, "tool-call"), by_vendor(messages, "tool-result")

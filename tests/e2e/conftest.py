@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import httpx2
 import pytest
 
 from cli.stack import Stack, StackOptions
 from cli.stack.ports import DEFAULTS
 from perdure.client import Perdure as Client
+from tests.activities.providers.request_rules.checked import broken_rules
 
 _FOREIGN = ("PERDURE_", "ANTHROPIC_", "OPENAI_")
 
@@ -77,13 +79,21 @@ class Perdure:
 
 @pytest.fixture(scope="session")
 async def whole_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stack]:
-    """Everything, with the demo model. A test may kill parts, and leaves them running."""
+    """Everything, with the demo model, which was sent only what its vendor would take. A test may kill parts,
+    and leaves them running."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
     options = StackOptions(
         data_dir=tmp_path_factory.mktemp("whole"), ports=dict.fromkeys(DEFAULTS, 0), environment=environment
     )
     async with Stack(options) as stack:
         yield stack
+        async with httpx2.AsyncClient() as http:
+            told = await http.get(f"http://127.0.0.1:{stack.ports['demo-model']}/control/requests")
+        requests: list[dict[str, Any]] = told.json()
+        assert requests
+        for request in requests:
+            broken = broken_rules(request["path"], request["body"])
+            assert not broken, (broken, request["body"])
 
 
 @pytest.fixture

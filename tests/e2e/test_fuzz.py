@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from activities.providers.demo import DemoModel
 from cli.stack import Stack
+from tests.activities.providers.request_rules.checked import CheckedModel
 from tests.durable.processes import whole_perdure
 
 SECONDS = 60
@@ -26,7 +26,7 @@ ENDLESS = ("streamChat", "watchChats", "watchInboxNotifications")
 
 @pytest.mark.timeout(SECONDS + 120)
 async def test_no_request_makes_the_api_fail_or_answer_otherwise_than_it_says(tmp_path: Path):
-    async with DemoModel() as model, Stack(whole_perdure(tmp_path, model.base_url)) as stack:
+    async with CheckedModel() as model, Stack(whole_perdure(tmp_path, model.base_url)) as stack:
         known = await known_ids(stack)
         environment = {
             **stack.environment,
@@ -54,6 +54,7 @@ async def test_no_request_makes_the_api_fail_or_answer_otherwise_than_it_says(tm
         made, said = await what_came_of_it(stack, known["chat"])
         assert made > 1, "no request has made a chat"
         assert said > 2, "no request has said something in one"
+        model.check()
 
 
 async def known_ids(stack: Stack) -> dict[str, str]:

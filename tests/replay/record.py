@@ -1,14 +1,15 @@
 """Record the histories that later versions must be able to replay: `make histories`.
 
 Runs every scenario with real servers and a real worker, and keeps what Temporal has recorded of it in
-`histories/<version>/`, one file per run. Done once per release: the files of earlier releases stay.
+`histories/<version>/`, one file per run. Done once per release: the files of earlier releases stay. Scenarios
+that are new are recorded alone: `python -m tests.replay.record <version> <name> ...`.
 """
 
 import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, cast
@@ -34,8 +35,8 @@ _OF_THE_MACHINE = ("identity", "stackTrace", "workerControlTaskQueue", "workerIn
 """Fields that name the machine which recorded a history, as sticky queues do. Replay does not read them."""
 
 
-async def record(directory: Path) -> None:
-    """Run all scenarios and store their histories."""
+async def record(directory: Path, names: Sequence[str] = ()) -> None:
+    """Run scenarios, or those of these names only, and store their histories."""
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(DemoModel())
         data = stack.enter_context(tempfile.TemporaryDirectory())
@@ -56,7 +57,8 @@ async def record(directory: Path) -> None:
         ):
             url = await stack.enter_async_context(another_api(perdure, **settings))
             caller = await stack.enter_async_context(_caller(perdure, url))
-            recorded |= await _play(scenarios, Scene(caller, model, perdure, temporal))
+            wanted = [one for one in scenarios if not names or scenario_name(one) in names]
+            recorded |= await _play(wanted, Scene(caller, model, perdure, temporal))
         for name, chat in recorded.items():
             await completed(temporal, chat)
             _store(directory, name, await _histories(temporal, chat))
@@ -109,4 +111,4 @@ def _without_machine(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    asyncio.run(record(HISTORIES / (sys.argv[1] if len(sys.argv) > 1 else VERSION)))
+    asyncio.run(record(HISTORIES / (sys.argv[1] if len(sys.argv) > 1 else VERSION), sys.argv[2:]))

@@ -4,6 +4,7 @@ Everything a user or the model says begins with one of `WORDS`, so that it can b
 got into a history.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -75,6 +76,9 @@ def held_step(hold: str) -> dict[str, Any]:
 def clock(zone: str) -> dict[str, Any]:
     return {"name": "current_time", "input": {"timezone": zone}}
 
+
+FULL = {"input_tokens": 150_000, "output_tokens": 5}
+"""Usage by which a context is full."""
 
 THEIR_TOOL = {"name": "their_tool"}
 THEIR_CALL: dict[str, Any] = {"name": "their_tool", "input": {}}
@@ -266,6 +270,35 @@ async def continued_as_new(scene: Scene) -> str:
     return chat
 
 
+async def compacted_behind_a_full_step(scene: Scene) -> str:
+    return await scene.ask({"text": ANSWER, "tools": [clock("UTC")], "usage": FULL}, {"text": ANSWER})
+
+
+async def compacted_on_request(scene: Scene) -> str:
+    chat = await scene.ask({"text": ANSWER})
+    await scene.rested(chat)
+    assert (await scene.caller.ask(chat, "compact")).status_code == 200
+    await scene.rested(chat)
+    await scene.caller.send(chat, said({"text": ANSWER}))
+    await scene.rested(chat, turns=2)
+    scene.model.order_fault({"kind": "status", "status": 400, "message": "foxglove"})
+    assert (await scene.caller.ask(chat, "compact")).status_code == 200
+    await scene.caller.rows.until("SELECT 1 FROM chats WHERE id = :chat AND status = 'error'", chat=chat)
+    return chat
+
+
+async def worker_killed_and_the_turn_stopped(scene: Scene) -> str:
+    mute = {"kind": "stall", "name": "stopped-again", "after_pieces": 0}
+    shown = {"kind": "stall", "name": "stopped", "after_pieces": 3}
+    chat = await scene.ask({"text": ANSWER, "pieces": 8, "fault": [shown, mute]})
+    await scene.model.reached("stopped")
+    await scene.stack.kill("worker")
+    stopping = asyncio.create_task(scene.caller.insist_on_interrupt(chat))
+    await scene.stack.start("worker")
+    assert (await stopping).status_code == 200
+    return chat
+
+
 async def worker_killed_in_mid_stream(scene: Scene) -> str:
     chat = await scene.held("killed")
     await scene.stack.kill("worker")
@@ -297,7 +330,10 @@ SCENARIOS: tuple[Scenario, ...] = (
     refused_commands,
     archived_and_unarchived,
     idle_and_a_new_message,
+    compacted_behind_a_full_step,
+    compacted_on_request,
     worker_killed_in_mid_stream,
+    worker_killed_and_the_turn_stopped,
 )
 SHORT_RUNS: tuple[Scenario, ...] = (continued_as_new,)
 """Recorded with runs of a few events."""

@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from cli.stack import Stack
+from tests.durable.processes import ToolWorker
 from tests.soak.plan import Disturbance, Part, Strike, chaos_plan
 
-_IN_ORDER: tuple[Part, ...] = ("postgres", "valkey", "temporal", "worker", "api")
+_IN_ORDER: tuple[Part, ...] = ("postgres", "valkey", "temporal", "worker", "other-worker", "api")
 """Each part is started when those it needs are there."""
 
 
@@ -17,11 +18,20 @@ class Chaos:
     """What happens to the servers of a run.
 
     Args:
+        workers: By name; they are no parts of the stack.
         say: Is told what is done.
     """
 
-    def __init__(self, stack: Stack, seed: int, counts: Counter[str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        workers: Mapping[str, ToolWorker],
+        seed: int,
+        counts: Counter[str],
+        say: Callable[[str], None],
+    ) -> None:
         self._stack = stack
+        self._workers = workers
         self._seed = seed
         self._counts = counts
         self._say = say
@@ -63,16 +73,18 @@ class Chaos:
 
     async def _strike(self, strike: Strike) -> None:
         self._counts[f"chaos: {strike.deed} {strike.part}"] += 1
+        worker = self._workers.get(strike.part)
         match strike.deed:
             case "kill":
-                await self._stack.kill(strike.part)
+                await (worker.kill() if worker else self._stack.kill(strike.part))
             case "stop":
-                await self._stack.stop(strike.part)
+                await (worker.stop() if worker else self._stack.stop(strike.part))
             case "freeze":
-                self._stack.freeze(strike.part)
+                worker.freeze() if worker else self._stack.freeze(strike.part)
 
     async def _bring_back(self, strike: Strike) -> None:
+        worker = self._workers.get(strike.part)
         if strike.deed == "freeze":
-            self._stack.thaw(strike.part)
+            worker.thaw() if worker else self._stack.thaw(strike.part)
         else:
-            await self._stack.start(strike.part)
+            await (worker.start() if worker else self._stack.start(strike.part))

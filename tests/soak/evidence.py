@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.durable.rows import Rows
+from tests.durable.side_effects import Effects
 from tests.soak.turns import EFFECTS
 
 
@@ -17,6 +18,7 @@ class Evidence:
         steps, results: of turns in force.
         cut: messages that an edit took out of force.
         effects: lines that commands have written into a file.
+        deeds: lines that tools have written into another: `began` or `done`, and for which word.
     """
 
     chat: Any
@@ -27,13 +29,22 @@ class Evidence:
     drafts: list[Any]
     cut: list[Any]
     effects: list[str]
+    deeds: list[str]
 
     def of(self, role: str) -> list[Any]:
         return [message for message in self.messages if message.role == role]
 
 
-async def rows_of(rows: Rows, chat: str, workspaces: Path) -> Evidence:
-    """Read them."""
+@dataclass(frozen=True)
+class Places:
+    """Where what tools do can be seen: the workspaces of chats, and the file of all."""
+
+    workspaces: Path
+    deeds: Effects
+
+
+async def rows_of(rows: Rows, chat: str, name: str, places: Places) -> Evidence:
+    """Read them, of a chat whose words all begin with its name."""
 
     async def table(name: str, order: str) -> list[Any]:
         return await rows.ask(f"SELECT * FROM {name} WHERE chat_id = :chat ORDER BY {order}", chat=chat)
@@ -42,7 +53,7 @@ async def rows_of(rows: Rows, chat: str, workspaces: Path) -> Evidence:
     said = [m for m in await table("messages", "id") if not m.compressed and m.visibility != "model"]
     in_force = [message for message in said if not message.deleted]
     turns = {message.turn for message in in_force}
-    effects = workspaces / chat / "files" / EFFECTS
+    effects = places.workspaces / chat / "files" / EFFECTS
     return Evidence(
         chat=row,
         messages=in_force,
@@ -52,6 +63,7 @@ async def rows_of(rows: Rows, chat: str, workspaces: Path) -> Evidence:
         drafts=await table("drafts", "created_at"),
         cut=[message for message in said if message.deleted],
         effects=effects.read_text().split() if effects.exists() else [],
+        deeds=[line for line in places.deeds.all() if line.split()[1].startswith(f"{name}-")],
     )
 
 

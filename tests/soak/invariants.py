@@ -7,7 +7,8 @@ Each invariant is a function that yields what contradicts it. To add one: write 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import combinations, pairwise
+from dataclasses import dataclass
+from itertools import combinations, pairwise, zip_longest
 
 from tests.soak.evidence import Evidence, parts, words
 from tests.soak.journal import Fate, Journal, Sent
@@ -70,7 +71,16 @@ def accepted_messages_keep_their_order(evidence: Evidence, journal: Journal) -> 
 
 
 def each_message_begins_a_turn(evidence: Evidence, journal: Journal) -> Iterator[str]:
-    turns = [message.turn for message in evidence.of("user")]
+    """Or joins one, if it was sent to do so."""
+    joins = {sent.turn.message for sent in journal.sent if sent.steers}
+    said = evidence.of("user")
+    turns: list[int] = []
+    for message in said:
+        joined = bool(turns) and message.turn == turns[-1]
+        if not joined:
+            turns.append(message.turn)
+        elif words(message) not in joins:
+            yield f"message {message.id} has joined turn {message.turn}"
     if turns != sorted(set(turns)) or (not journal.cuts and turns != list(range(1, len(turns) + 1))):
         yield f"turns of the user's messages: {turns}"
     if not turns or evidence.chat.turn != turns[-1]:
@@ -102,6 +112,29 @@ def commands_run_once(evidence: Evidence, journal: Journal) -> Iterator[str]:
             done = not part.get("is_error") and '"exit_code": 0' in result
             if name is not None and done and name not in effects:
                 yield f"{name} is said to be done, and is not"
+
+
+def tools_do_their_work_once(evidence: Evidence, journal: Journal) -> Iterator[str]:
+    """No deed is there twice, but of a tool that may repeat it; what history says is done is done, and what a
+    person has denied is not."""
+    for deed, times in Counter(evidence.deeds).items():
+        if times > 1 and not deed.endswith("-again"):
+            yield f"{deed!r} happened {times} times"
+    calls = {
+        part["tool_call_id"]: part["args"]["word"]
+        for message in evidence.of("assistant")
+        for part in parts(message, "tool-call")
+        if "word" in (part.get("args") or {})
+    }
+    for message in evidence.of("tool"):
+        for part in parts(message, "tool-result"):
+            word = calls.get(part["tool_call_id"])
+            if word is None:
+                continue
+            if not part.get("is_error") and f"done {word}" not in evidence.deeds:
+                yield f"{word} is said to be done, and is not"
+            if part["tool_call_id"] in journal.denied and f"began {word}" in evidence.deeds:
+                yield f"{word} was denied, and was begun"
 
 
 def steps_are_committed_once(evidence: Evidence, journal: Journal) -> Iterator[str]:
@@ -160,17 +193,20 @@ def turns_are_answered_as_scripted(evidence: Evidence, journal: Journal) -> Iter
     told = {(message.turn, message.step): words(message) for message in evidence.of("assistant")}
     ends: dict[tuple[int, int], str] = {(row.turn, row.step): row.end for row in evidence.steps}
     stopped: list[str] = []
-    for number, sent in _turns(evidence, journal):
-        texts: list[str] = sent.turn.texts
-        steps = sorted(step for turn, step in ends if turn == number)
-        for step in steps:
-            text, said = texts[step - 1] if step <= len(texts) else "", told.get((number, step), "")
-            if step > len(texts) or (ends[number, step] == "committed" and said != text):
-                yield f"step {step} of {sent.turn.tag} says {said[:80]!r}, to be {text[:80]!r}"
+    for answered in _segments(evidence, journal):
+        sent, texts = answered.sent, answered.sent.turn.texts
+        steps = sorted(step for turn, step in ends if answered.holds(turn, step))
+        for number, step in enumerate(steps, 1):
+            place = (answered.turn, step)
+            text, said = texts[number - 1] if number <= len(texts) else "", told.get(place, "")
+            if number > len(texts) or (ends[place] == "committed" and said != text):
+                yield f"step {number} of {sent.turn.tag} says {said[:80]!r}, to be {text[:80]!r}"
             elif not text.startswith(said):
-                yield f"step {step} of {sent.turn.tag} says {said[:80]!r} of {text[:80]!r}"
-        whole = len(steps) == len(texts) and ends[number, steps[-1]] == "committed"
-        if not whole and not (sent.turn.doomed and len(steps) < len(texts)):
+                yield f"step {number} of {sent.turn.tag} says {said[:80]!r} of {text[:80]!r}"
+        committed = not steps or ends[answered.turn, steps[-1]] == "committed"
+        enough = len(texts) - sent.turn.may_end_early
+        whole = bool(steps) and committed and len(steps) >= enough
+        if not whole and not answered.joined and not (sent.turn.doomed and len(steps) < len(texts)):
             stopped.append(f"{sent.turn.tag} after {len(steps)} of {len(texts)} steps")
     if len(stopped) > journal.stops:
         yield f"{journal.stops} turns may have been stopped, these were: {stopped}"
@@ -201,6 +237,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     each_message_begins_a_turn,
     an_edit_cuts_what_comes_after,
     commands_run_once,
+    tools_do_their_work_once,
     steps_are_committed_once,
     calls_have_one_result_each,
     results_are_those_of_the_ledger,
@@ -210,13 +247,39 @@ INVARIANTS: tuple[Invariant, ...] = (
 )
 
 
+@dataclass(frozen=True)
+class _Segment:
+    """A message and the steps that answer it: those of its turn behind it, up to the message that joins it.
+
+    Attributes:
+        after, until: the last step before the message, and before the next; None: there is no next.
+    """
+
+    turn: int
+    sent: Sent
+    after: int
+    until: int | None
+
+    @property
+    def joined(self) -> bool:
+        """Whether another message has taken the turn over."""
+        return self.until is not None
+
+    def holds(self, turn: int, step: int) -> bool:
+        return turn == self.turn and self.after < step and (self.until is None or step <= self.until)
+
+
 def _in_order(evidence: Evidence, journal: Journal) -> list[Sent]:
     """What was sent and is in history, in the order of history."""
-    return [sent for _, sent in _turns(evidence, journal)]
+    return [answered.sent for answered in _segments(evidence, journal)]
 
 
-def _turns(evidence: Evidence, journal: Journal) -> list[tuple[int, Sent]]:
-    """The same, each with the number of its turn."""
+def _segments(evidence: Evidence, journal: Journal) -> list[_Segment]:
+    """The same, each with where its answer is."""
     by_text = {sent.turn.message: sent for sent in journal.sent}
-    said = [(message.turn, words(message)) for message in evidence.of("user")]
-    return [(turn, by_text[text]) for turn, text in said if text in by_text]
+    said = [message for message in evidence.of("user") if words(message) in by_text]
+    found: list[_Segment] = []
+    for message, following in zip_longest(said, said[1:]):
+        until = following.step if following is not None and following.turn == message.turn else None
+        found.append(_Segment(message.turn, by_text[words(message)], message.step, until))
+    return found

@@ -29,6 +29,7 @@ class Sent:
         unclear: one of its requests had no answer, or one that says nothing of its fate.
         may_be_cut: an edit came after it, or somebody deleted it from the queue.
         jumped: it was promoted, so its place says nothing.
+        steers: it may join the running turn, before what waits.
     """
 
     turn: Turn
@@ -40,6 +41,7 @@ class Sent:
     unclear: bool = False
     may_be_cut: bool = False
     jumped: bool = False
+    steers: bool = False
 
 
 @dataclass
@@ -49,7 +51,8 @@ class Journal:
     Attributes:
         stops: interrupts, alone, with a message or by a promotion, that were accepted or may have been.
         cuts: messages that an edit replaced, or may have.
-        results: posts of results of client tools that were accepted, and that may have been.
+        results: posts of results of client tools, and of approvals, that were accepted, or may have been.
+        denied: calls that a person has denied, and was told so.
         wrongs: what no answer should ever have been.
     """
 
@@ -60,6 +63,7 @@ class Journal:
     stops: int = 0
     cuts: list[int] = field(default_factory=list[int])
     results: Counter[Fate] = field(default_factory=Counter[Fate])
+    denied: set[str] = field(default_factory=set[str])
     wrongs: list[str] = field(default_factory=list[str])
     lines: list[str] = field(default_factory=list[str])
 

@@ -1,18 +1,17 @@
 """One chat from its creation to its judgement."""
 
 import asyncio
-from pathlib import Path
 
 from activities.providers.demo import DemoModel
 from tests.durable.caller import Body, Caller
 from tests.soak.chaos import Chaos
-from tests.soak.evidence import rows_of
+from tests.soak.evidence import Places, rows_of
 from tests.soak.invariants import judge
 from tests.soak.journal import Fate, Journal
 from tests.soak.person import Person
 from tests.soak.plan import ChatPlan, Say
 from tests.soak.turns import plain_turn
-from tests.soak.watcher import Watcher
+from tests.soak.watcher import SocketWatcher, Watcher
 
 _RESTS_WITHIN_SECONDS = 120.0
 _ANSWERS_WITHIN_SECONDS = 60.0
@@ -24,13 +23,13 @@ class Life:
     """A chat, the person who writes to it, and its readers."""
 
     def __init__(
-        self, plan: ChatPlan, caller: Caller, model: DemoModel, journal: Journal, workspaces: Path
+        self, plan: ChatPlan, caller: Caller, model: DemoModel, journal: Journal, places: Places
     ) -> None:
         self.journal = journal
         self._plan = plan
         self._caller = caller
         self._model = model
-        self._workspaces = workspaces
+        self._places = places
         self._watchers: list[Watcher] = []
 
     async def go(self, organization: str, chaos: Chaos, over: asyncio.Event) -> list[str]:
@@ -60,8 +59,9 @@ class Life:
 
     def _begin_to_watch(self) -> None:
         for number in range(self._plan.readers):
+            kind = SocketWatcher if number == 1 else Watcher
             url = f"{self._caller.url}/{self.journal.chat}/stream"
-            watcher = Watcher(url, self._caller.headers, name=f"{self._plan.name}-r{number}")
+            watcher = kind(url, self._caller.headers, name=f"{self._plan.name}-r{number}")
             self._watchers.append(watcher)
             watcher.follow()
 
@@ -70,9 +70,9 @@ class Life:
         chat = self.journal.chat
         if not await person.rest(_ANSWERS_WITHIN_SECONDS):
             return ["rests: not even in calm"]
-        found = judge(await rows_of(self._caller.rows, chat, self._workspaces), self.journal)
+        found = judge(await rows_of(self._caller.rows, chat, self._plan.name, self._places), self.journal)
         found += await self._goes_on(person)
-        evidence = await rows_of(self._caller.rows, chat, self._workspaces)
+        evidence = await rows_of(self._caller.rows, chat, self._plan.name, self._places)
         found += judge(evidence, self.journal)
         if evidence.chat.status != "waiting":
             found.append(f"goes on: the chat is {evidence.chat.status} in the end")

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
+from zlib import crc32
 
 import httpx2
 from sqlalchemy.exc import SQLAlchemyError
@@ -89,6 +90,7 @@ class Person:
     async def say(self, say: Say) -> Sent:
         """Send a message until it is clear what became of it, or only once."""
         sent = self._begin(say.turn)
+        sent.steers = sent.jumped = say.busy == "steer"
         key = str(uuid4())
         post = self._request(
             lambda: self._caller.try_to_send(self.journal.chat, say.turn.message, busy=say.busy, key=key)
@@ -195,22 +197,40 @@ class Person:
         return f"{self._caller.url}/{self.journal.chat}/{what}"
 
     async def serve(self) -> None:
-        """Give the results of the client's tools whenever the chat waits for them, until cancelled."""
+        """Decide on calls that wait for approval, and give the results of the client's tools, whenever the
+        chat waits for them, until cancelled."""
         while True:
             await asyncio.sleep(_PAUSE_SECONDS)
             calls = await self._awaited()
-            if calls:
-                results = [{"tool_call_id": call, "output": {"of": call}} for call in calls]
-                answer = await self._request(
-                    lambda results=results: self._caller.post(
-                        self.journal.chat, "tool-results", {"results": results}
-                    )
-                )()
-                self.journal.results[fate_of(answer)] += 1
-                self.journal.note(f"results of {calls}: {_brief(answer)}")
-                self.journal.count(f"results of clients: {_status(answer)}")
+            await self._decide([call["id"] for call in calls if call.get("approval") == "pending"])
+            await self._give_results([call["id"] for call in calls if call.get("client")])
 
-    async def _awaited(self) -> list[str]:
+    async def _decide(self, calls: list[str]) -> None:
+        if not calls:
+            return
+        denied = {call for call in calls if crc32(call.encode()) % 3 == 0}
+        decisions = [
+            {"tool_call_id": call, "decision": "deny" if call in denied else "approve"} for call in calls
+        ]
+        if await self._answer("approvals", {"approvals": decisions}) is Fate.ACCEPTED:
+            self.journal.denied |= denied
+
+    async def _give_results(self, calls: list[str]) -> None:
+        if calls:
+            results = [{"tool_call_id": call, "output": {"of": call}} for call in calls]
+            await self._answer("tool-results", {"results": results})
+
+    async def _answer(self, what: str, body: Body) -> Fate:
+        """Give what the chat waits for; it waits as well for what somebody else may give."""
+        answer = await self._request(lambda: self._caller.post(self.journal.chat, what, body))()
+        fate = fate_of(answer)
+        self.journal.results[fate] += 1
+        self.journal.note(f"{what} {body}: {_brief(answer)}")
+        self.journal.count(f"{what}: {_status(answer)}")
+        return fate
+
+    async def _awaited(self) -> list[Body]:
+        """The calls that wait for somebody outside."""
         try:
             rows = await self._caller.rows.ask(
                 "SELECT open_calls FROM chats WHERE id = :chat AND status = 'requires_action'",
@@ -218,7 +238,7 @@ class Person:
             )
         except (SQLAlchemyError, OSError):
             return []
-        return [call["id"] for row in rows for call in row.open_calls if call.get("client")]
+        return [call for row in rows for call in row.open_calls]
 
     async def _interrupt(self) -> None:
         answer = await self._request(lambda: self._caller.interrupt(self.journal.chat))()

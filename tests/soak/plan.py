@@ -11,8 +11,9 @@ from typing import Literal
 
 from tests.soak.turns import Turn, random_turn
 
-Busy = Literal["queue", "interrupt"]
-Part = Literal["postgres", "valkey", "temporal", "worker", "api"]
+Busy = Literal["queue", "interrupt", "steer"]
+Part = Literal["postgres", "valkey", "temporal", "worker", "other-worker", "api"]
+BUSY: tuple[Busy, ...] = ("queue", "interrupt", "steer")
 Deed = Literal["kill", "stop", "freeze"]
 
 
@@ -136,6 +137,9 @@ _STRIKES: tuple[tuple[Strike, int], ...] = (
     (Strike("worker", "kill"), 6),
     (Strike("worker", "stop"), 3),
     (Strike("worker", "freeze"), 3),
+    (Strike("other-worker", "kill"), 4),
+    (Strike("other-worker", "stop"), 2),
+    (Strike("other-worker", "freeze"), 2),
     (Strike("api", "kill"), 4),
     (Strike("api", "stop"), 1),
     (Strike("api", "freeze"), 2),
@@ -203,7 +207,7 @@ def _action(rng: Random, tag: str) -> Action:
         case "say":
             return Say(
                 random_turn(rng, tag),
-                busy="interrupt" if rng.random() < 0.25 else "queue",
+                busy=rng.choices(BUSY, (60, 22, 18))[0],
                 together=rng.choices((1, 2, 4), (75, 15, 10))[0],
                 insist=rng.random() < 0.85,
                 again=rng.random() < 0.2,

@@ -18,10 +18,13 @@ from sqlalchemy.pool import NullPool
 from activities.providers.demo import DemoModel
 from cli.stack import Stack, StackOptions
 from runtime.database import driver_url
+from tests.activities.providers.request_rules.checked import broken_rules
 from tests.durable.caller import Caller
-from tests.durable.processes import whole_perdure
+from tests.durable.processes import ToolWorker, whole_perdure
 from tests.durable.rows import Rows
+from tests.durable.side_effects import Effects
 from tests.soak.chaos import Chaos
+from tests.soak.evidence import Places
 from tests.soak.journal import Journal
 from tests.soak.life import Life
 from tests.soak.motion import judge_motion
@@ -59,8 +62,12 @@ class Soak:
     lanes: int = 7
     report: Report = field(init=False)
     _over: asyncio.Event = field(default_factory=asyncio.Event)
-    _workspaces: Path = field(init=False)
+    _places: Places = field(init=False)
     _judged: set[int] = field(default_factory=set[int])
+
+    @property
+    def _deeds(self) -> Path:
+        return self.data_dir / "deeds"
 
     def __post_init__(self) -> None:
         self.report = Report(self.seed, self.seconds)
@@ -68,20 +75,35 @@ class Soak:
     async def run(self) -> Report:
         """Soak."""
         async with DemoModel() as model, Stack(self._options(model), self._mind_deaths) as stack:
+            workers = await self._start_workers(stack)
             engine = create_async_engine(driver_url(stack.database_url), poolclass=NullPool)
             rows = Rows(engine)
             token = stack.token
             assert token is not None
-            self._workspaces = stack.addresses.workspaces
+            self._places = Places(stack.addresses.workspaces, Effects(self._deeds))
             async with Caller(stack.api_url, token, rows) as caller:
-                await self._live(stack, model, caller)
+                await self._live(stack, workers, model, caller)
             self.report.add("motion", await judge_motion(stack, rows, self.report.counts))
             await engine.dispose()
+            for name, worker in workers.items():
+                self._mind_deaths(name, "ended" if worker.died else "runs")
+                await worker.kill()
         return self.report
 
-    async def _live(self, stack: Stack, model: DemoModel, caller: Caller) -> None:
+    async def _start_workers(self, stack: Stack) -> dict[str, ToolWorker]:
+        """Two, with tools whose deeds can be counted, in place of the stack's own."""
+        await stack.stop("worker")
+        self._deeds.mkdir()
+        workers = {name: ToolWorker(stack, self._deeds, name) for name in ("worker", "other-worker")}
+        for worker in workers.values():
+            await worker.start()
+        return workers
+
+    async def _live(
+        self, stack: Stack, workers: dict[str, ToolWorker], model: DemoModel, caller: Caller
+    ) -> None:
         organization = str((await caller.rows.first_user()).organization_id)
-        chaos = Chaos(stack, self.seed, self.report.counts, self.report.chaos.append)
+        chaos = Chaos(stack, workers, self.seed, self.report.counts, self.report.chaos.append)
         disturbing = asyncio.create_task(chaos.run(self._over))
         minding = asyncio.create_task(self._mind_model(model))
         telling = asyncio.create_task(self._tell_progress())
@@ -105,9 +127,7 @@ class Soak:
         for number in count(1):
             plan = chat_plan(self.seed, lane, number)
             journal = Journal(plan.name, self.report.counts)
-            found = await Life(plan, caller, model, journal, self._workspaces).go(
-                organization, chaos, self._over
-            )
+            found = await Life(plan, caller, model, journal, self._places).go(organization, chaos, self._over)
             self.report.add(f"{plan.name} ({journal.chat})", found, journal.lines)
             if found:
                 self._over.set()
@@ -127,8 +147,13 @@ class Soak:
                 continue
             self._judged.add(request.index)
             self.report.counts[f"model requests {request.outcome}"] += 1
-            if request.outcome == "rejected":
-                self.report.add(f"model request {request.index}", ["transcripts are valid: answered 400"])
+            wrongs = [
+                *broken_rules(request.path, request.body),
+                *(["answered 400"] if request.outcome == "rejected" else []),
+            ]
+            if wrongs:
+                found = [f"transcripts are valid: {wrong}" for wrong in wrongs]
+                self.report.add(f"model request {request.index}", found, [request.raw_body.decode()])
                 self._over.set()
 
     def _mind_deaths(self, part: str, what: str) -> None:

@@ -32,6 +32,12 @@ CLIENT_TOOL = "their_tool"
 EFFECTS = "effects"
 """The file to which commands add a line each."""
 
+ONCE = ("once", "alone", "last", "guarded")
+"""Tools of `tests.durable.side_effects` that may not run twice: one as usual, one that must be called alone,
+one whose success ends the turn, and one that needs approval."""
+
+TOO_LONG = {"kind": "status", "status": 400, "message": "prompt is too long: 200001 tokens > 200000 maximum"}
+
 _STATUSES = {"rate_limit": 429, "server_error": 500, "overloaded": 529}
 _ZONES = ("UTC", "Europe/Oslo", "Asia/Tokyo", "America/Argentina/Buenos_Aires", "Atlantis/Capital")
 
@@ -44,7 +50,8 @@ class Turn:
         tag: stands in the message and in no other.
         steps: the model's script, step by step.
         faults: their kinds, for counting.
-        doomed: one of its steps meets an error that is not tried again.
+        doomed: one of its steps meets an error that is not tried again, or that not every chat gets over.
+        may_end_early: its last step is not asked for where a tool has ended the turn.
         stalls: holds that somebody has to release, or the model stays silent for good.
     """
 
@@ -53,6 +60,7 @@ class Turn:
     faults: tuple[str, ...] = ()
     doomed: bool = False
     stalls: tuple[str, ...] = ()
+    may_end_early: bool = False
 
     @property
     def message(self) -> str:
@@ -86,7 +94,14 @@ def random_turn(rng: Random, tag: str) -> Turn:
         step = rng.choice(steps)
         step["fault"] = [*step.get("fault", []), {"kind": "status", "status": status}]
         faults.append(f"status_{status}")
-    return Turn(tag, tuple(steps), tuple(faults), doomed, tuple(stalls))
+    elif rng.random() < 0.05:
+        doomed = True  # there may be nothing to summarize
+        steps[0]["fault"] = [TOO_LONG, *steps[0].get("fault", [])]
+        faults.append("too_long")
+    ends_early = tools > 0 and rng.random() < 0.15
+    if ends_early:
+        steps[-2]["tools"].append(_effect("last", f"{tag}.{tools}c9"))
+    return Turn(tag, tuple(steps), tuple(faults), doomed, tuple(stalls), ends_early)
 
 
 def _step(rng: Random, name: str, *, with_tools: bool) -> StepScript:
@@ -108,8 +123,13 @@ def _step(rng: Random, name: str, *, with_tools: bool) -> StepScript:
 
 
 def _call(rng: Random, name: str) -> dict[str, Any]:
-    kind = rng.choices(("clock", "command", "client", "none"), (70, 10, 15, 5))[0]
+    kind = rng.choices(
+        ("clock", "command", "client", "none", "once", "again", "alone", "guarded"),
+        (48, 10, 14, 4, 8, 5, 5, 6),
+    )[0]
     match kind:
+        case "once" | "again" | "alone" | "guarded":
+            return _effect(kind, name)
         case "none":
             return {"name": "no_such_tool", "input": {}}
         case "command":
@@ -119,6 +139,11 @@ def _call(rng: Random, name: str) -> dict[str, Any]:
         case _:
             pass
     return {"name": "current_time", "input": {"timezone": rng.choice(_ZONES)}}
+
+
+def _effect(tool: str, name: str) -> dict[str, Any]:
+    """A call of a tool that writes what it does for this word."""
+    return {"name": tool, "input": {"word": f"{name}-{tool}", "waits": False}}
 
 
 def _fault(rng: Random, kind: str, step: StepScript, name: str) -> FaultScript:

@@ -1,8 +1,12 @@
 """A reader that comes and goes, and minds how it is told things."""
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from itertools import count
+
+import httpx2
+import websockets
 
 from tests.durable.caller import Event, Reader, text_of
 from tests.soak.plan import reader_plan
@@ -48,7 +52,7 @@ class Watcher(Reader):
             await asyncio.sleep(stay.away_seconds)
             if stay.fresh:
                 self._forget()
-            self.resumed += self.last_id is not None
+            self.resumed += bool(self.last_id or self.messages)
             self.start()
             await asyncio.sleep(stay.seconds)
             if self._task is not None and self._task.done():
@@ -96,3 +100,21 @@ class Watcher(Reader):
             said = text_of(message)
             if not said.startswith(self.preview) and not self.preview.startswith(said):
                 self.wrongs.append(f"message {message['id']} says {said[:80]!r}, shown {self.preview[:80]!r}")
+
+
+@dataclass
+class SocketWatcher(Watcher):
+    """One that comes by WebSocket, resumes by `after_id`, and is told the episode in flight from its first
+    part each time."""
+
+    async def _connect(self, http: httpx2.AsyncClient) -> None:
+        url = f"{self.url.replace('http', 'ws', 1)}?after_id={max(self.messages, default=0)}"
+        self.preview, self._seq = "", 0
+        try:
+            async with websockets.connect(url, additional_headers=self.headers, proxy=None) as socket:
+                self.connections += 1
+                async for frame in socket:
+                    for event in json.loads(frame):
+                        self.take(event)
+        except websockets.WebSocketException as error:
+            raise OSError(str(error)) from error

@@ -14,7 +14,6 @@ import orjson
 from activities.providers.anthropic import kept
 from activities.providers.anthropic.errors import classify_error_event
 from activities.providers.anthropic.results import is_error, shown_result, sources, tool_of_result
-from activities.providers.anthropic.usage import UsageMeter
 from activities.providers.json_text import decode_json
 from activities.providers.protocol import (
     BlockEnd,
@@ -33,6 +32,7 @@ from activities.providers.protocol import (
     identifier,
 )
 from activities.providers.transport import UnreadableStream
+from models.usage import MessagesMeter
 
 Block = dict[str, Any]
 
@@ -85,7 +85,7 @@ class MessageReader:
         self.done = False
         self._label = label
         self._namespace = namespace
-        self._usage = UsageMeter()
+        self._usage = MessagesMeter()
         self._response_id: str | None = None
         self._reason = FinishReason.UNKNOWN
         self._refusal: str | None = None

@@ -12,7 +12,7 @@ from openai import APIStatusError, AsyncOpenAI, AsyncStream, DefaultAsyncHttpxCl
 from activities.providers.openai.chat import ChatWire
 from activities.providers.openai.errors import classify_answer, classify_exception
 from activities.providers.openai.frames import EventReader, read_events
-from activities.providers.openai.profiles import Profile, server_address
+from activities.providers.openai.profiles import Profile
 from activities.providers.openai.responses import ResponsesWire
 from activities.providers.protocol import ModelCallError, ModelEvent, ModelRequest
 from activities.providers.unstreamed import require_stream
@@ -71,14 +71,14 @@ class OpenAIProvider:
         """Prepare the client; nothing is sent. See `openai_responses` and `openai_chat`."""
         self._label = server.label
         self._wire = wire
-        key, profile = server.api_key or _NO_KEY, server.profile
+        key, place = server.api_key or _NO_KEY, server.profile.place
         try:
             self._client = AsyncOpenAI(
                 api_key=key,
-                base_url=server_address(profile, server.base_url),
+                base_url=place.address(server.base_url),
                 organization=server.organization,
                 max_retries=0,
-                default_headers={profile.key_header: key} if profile.key_header else None,
+                default_headers={place.key_header: key} if place.key_header else None,
                 default_query={"api-version": server.api_version} if server.api_version else None,
                 http_client=DefaultAsyncHttpxClient(timeout=_TIMEOUT, limits=_LIMITS),
             )

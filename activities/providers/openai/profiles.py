@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from models.addresses import OPENAI_PLACES, Place
 from models.effort import Effort
+from models.providers import ProviderType
 
 Options = Literal["openai", "google", "openaicompat", "openrouter", "vercel"]
 
@@ -21,9 +23,7 @@ class Profile:
     """One kind of server.
 
     Attributes:
-        base_url: the vendor's own address; None where there is none.
-        path: appended to a base URL without a path of its own.
-        key_header: header in which the key is sent, beside `Authorization`.
+        place: where the vendor's own servers are, and how they want their key.
         options: the block of provider options that is read.
         system_role: of the instructions.
         output_limit: parameter for the most tokens of an answer.
@@ -35,13 +35,12 @@ class Profile:
         returns_reasoning: within a turn, reasoning goes back beside the calls it led to.
         reasoning_details: reasoning comes signed in pieces, which go back as they were.
         images, documents: whether users' pictures and PDFs are taken.
+        web_search: how the server is asked to search the web by itself; None where it cannot be.
         merges_users: messages of a user in a row become one, for templates that insist on alternation.
         max_call_id: longest id of a call.
     """
 
-    base_url: str | None = None
-    path: str = ""
-    key_header: str | None = None
+    place: Place = Place()
     options: Options = "openaicompat"
     system_role: Literal["developer", "system"] = "system"
     output_limit: Literal["max_completion_tokens", "max_tokens"] = "max_tokens"
@@ -55,24 +54,25 @@ class Profile:
     reasoning_details: bool = False
     images: bool = True
     documents: bool = False
+    web_search: Literal["web_search_options", "openrouter:web_search"] | None = None
     merges_users: bool = True
     max_call_id: int = 40
 
 
 _OPENAI = Profile(
-    base_url="https://api.openai.com/v1",
+    place=OPENAI_PLACES[ProviderType.OPENAI],
     options="openai",
     system_role="developer",
     output_limit="max_completion_tokens",
     documents=True,
+    web_search="web_search_options",
     merges_users=False,
 )
 
 PROFILES = {
     "openai": _OPENAI,
     "azure": Profile(
-        path="/openai/v1",
-        key_header="api-key",
+        place=OPENAI_PLACES[ProviderType.AZURE],
         options="openai",
         system_role="developer",
         output_limit="max_completion_tokens",
@@ -81,24 +81,25 @@ PROFILES = {
     ),
     "openai-compat": Profile(),
     "google": Profile(
-        base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        place=OPENAI_PLACES[ProviderType.GOOGLE],
         options="google",
         efforts=(Effort.NONE, *_LOW_TO_HIGH),
         penalties=False,
         max_call_id=128,
     ),
     "openrouter": Profile(
-        base_url="https://openrouter.ai/api/v1",
+        place=OPENAI_PLACES[ProviderType.OPENROUTER],
         options="openrouter",
         effort="reasoning",
         top_k=True,
         reasoning=("reasoning", "reasoning_content"),
         reasoning_details=True,
         documents=True,
+        web_search="openrouter:web_search",
         max_call_id=64,
     ),
     "vercel": Profile(
-        base_url="https://ai-gateway.vercel.sh/v1",
+        place=OPENAI_PLACES[ProviderType.VERCEL],
         options="vercel",
         effort="reasoning",
         reasoning=("reasoning", "reasoning_content"),
@@ -108,24 +109,20 @@ PROFILES = {
     ),
     "vllm": Profile(top_k=True, returns_reasoning=True),
     "ollama": Profile(
-        base_url=f"http://127.0.0.1:{OLLAMA_PORT}/v1",
         efforts=(Effort.NONE, *_LOW_TO_HIGH),
         reasoning=("reasoning", "reasoning_content"),
     ),
     "groq": Profile(
-        base_url="https://api.groq.com/openai/v1",
         output_limit="max_completion_tokens",
         efforts=_LOW_TO_HIGH,
         reasoning=("reasoning", "reasoning_content"),
     ),
     "xai": Profile(
-        base_url="https://api.x.ai/v1",
         output_limit="max_completion_tokens",
         efforts=(Effort.LOW, Effort.HIGH),
         penalties=False,
     ),
     "deepseek": Profile(
-        base_url="https://api.deepseek.com/v1",
         effort=None,
         returns_reasoning=True,
         images=False,
@@ -156,12 +153,3 @@ def profile_for(provider_type: str, base_url: str | None = None) -> Profile:
             return PROFILES["ollama"]
         return PROFILES[_KNOWN_HOSTS.get(address.hostname or "", provider_type)]
     return PROFILES[provider_type]
-
-
-def server_address(profile: Profile, base_url: str | None) -> str | None:
-    """The given address, with the profile's path where it has none of its own; without one, the vendor's."""
-    if base_url is None:
-        return profile.base_url
-    trimmed = base_url.rstrip("/")
-    has_path = "/" in trimmed.partition("://")[2]
-    return trimmed if has_path else trimmed + profile.path

@@ -80,7 +80,8 @@ class CompletionsRequest:
 
     @property
     def tool_names(self) -> frozenset[str]:
-        return frozenset(tool["function"]["name"] for tool in self.body.get("tools") or ())
+        tools: list[Any] = self.body.get("tools") or []
+        return frozenset(tool["function"]["name"] for tool in tools if "function" in tool)
 
 
 def text_of(message: Message) -> str:
@@ -116,7 +117,7 @@ def read_request(body: Any, server: Server) -> CompletionsRequest:
     for index, message in enumerate(messages):
         _check_message(f"messages.[{index}]", message, server)
     _check_pairs(messages)
-    _check_tools(settings)
+    _check_tools(settings, server)
     return CompletionsRequest(settings)
 
 
@@ -222,9 +223,11 @@ def _require_answers(open_calls: list[str], index: int) -> None:
         )
 
 
-def _check_tools(settings: dict[str, Any]) -> None:
+def _check_tools(settings: dict[str, Any], server: Server) -> None:
     names: list[str] = []
     for index, tool in enumerate(settings.get("tools") or ()):
+        if tool.get("type") in server.own_tools:
+            continue
         function = as_object(tool.get("function"))
         if tool.get("type") != "function" or function is None:
             raise InvalidRequest(f"Missing required parameter: 'tools[{index}].function'.", param="tools")

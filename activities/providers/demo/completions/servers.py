@@ -29,6 +29,7 @@ class Server:
         reasoning: field of a delta in which reasoning is told; None if it is not.
         reasoning_details: whether reasoning comes in signed pieces, too, and is taken back.
         system_role: of the instructions.
+        own_tools: types of tools that it runs by itself.
         usage_unasked: whether the usage comes without being asked for, in the last chunk with a choice.
     """
 
@@ -37,6 +38,7 @@ class Server:
     reasoning_details: bool = False
     system_role: str = "system"
     usage_unasked: bool = False
+    own_tools: frozenset[str] = frozenset()
 
 
 SERVERS = {
@@ -46,6 +48,7 @@ SERVERS = {
         _PLAIN_PARAMETERS | {"reasoning", "provider", "usage", "plugins", "logprobs"},
         reasoning="reasoning",
         reasoning_details=True,
+        own_tools=frozenset({"openrouter:web_search"}),
     ),
     "/vercel/v1/chat/completions": Server(
         _PLAIN_PARAMETERS | {"reasoning", "providerOptions", "logprobs", "top_logprobs"},
@@ -62,7 +65,7 @@ SERVERS = {
         reasoning="reasoning",
     ),
     "/xai/v1/chat/completions": Server(
-        _PLAIN_PARAMETERS | {"max_completion_tokens", "search_parameters"}, reasoning="reasoning_content"
+        _PLAIN_PARAMETERS | {"max_completion_tokens"}, reasoning="reasoning_content"
     ),
     "/google/v1/chat/completions": Server(
         _PLAIN_PARAMETERS | {"max_completion_tokens", "extra_body"}, usage_unasked=True

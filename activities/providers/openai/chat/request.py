@@ -4,6 +4,7 @@ from typing import Any
 
 from activities.providers.openai.chat.messages import wire_messages
 from activities.providers.openai.chat.options import vendor_settings
+from activities.providers.openai.chat.search import search_parameter, search_tool
 from activities.providers.openai.content import parameters
 from activities.providers.openai.profiles import Profile
 from activities.providers.protocol import ModelRequest, ToolChoice, ToolSpec
@@ -31,15 +32,17 @@ def wire_request(request: ModelRequest, label: str, profile: Profile) -> dict[st
     settings = vendor_settings(request, profile)
     if not request.tools:
         settings.pop("parallel_tool_calls", None)  # refused where there is nothing to call
-    return body | _tools(request, profile) | _sampling(request, profile) | settings
+    searching = search_parameter(request.provider_tools, profile)
+    return body | _tools(request, profile) | searching | _sampling(request, profile) | settings
 
 
 def _tools(request: ModelRequest, profile: Profile) -> dict[str, Any]:
+    searches = search_tool(request.provider_tools, profile)
     if not request.tools:
-        return {}
+        return {"tools": searches} if searches else {}
     openai = request.options.provider_options.openai
     strict = profile.options == "openai" and bool(openai.structured_outputs)
-    tools = [_function(tool, strict=strict) for tool in request.tools]
+    tools = [*(_function(tool, strict=strict) for tool in request.tools), *searches]
     match request.tool_choice:
         case ToolChoice.AUTO:
             return {"tools": tools}

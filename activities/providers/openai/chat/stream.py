@@ -15,7 +15,6 @@ from activities.providers.json_text import as_list, as_object, decode_json
 from activities.providers.openai.chat.details import ReasoningDetails
 from activities.providers.openai.errors import classify_error_object
 from activities.providers.openai.profiles import Profile
-from activities.providers.openai.usage import chat_usage
 from activities.providers.protocol import (
     BlockEnd,
     BlockMetadata,
@@ -33,6 +32,7 @@ from activities.providers.protocol import (
     identifier,
 )
 from activities.providers.transport import UnreadableStream
+from models.usage import chat_usage
 
 _REASONS = {
     "stop": FinishReason.STOP,

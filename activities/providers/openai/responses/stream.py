@@ -15,7 +15,6 @@ import orjson
 from activities.providers.json_text import as_list, as_object, decode_json
 from activities.providers.openai.errors import classify_error_object
 from activities.providers.openai.responses.hosted import HOSTED, asked, failed, found
-from activities.providers.openai.usage import responses_usage
 from activities.providers.protocol import (
     BlockEnd,
     BlockMetadata,
@@ -33,6 +32,7 @@ from activities.providers.protocol import (
     identifier,
 )
 from activities.providers.transport import UnreadableStream
+from models.usage import responses_usage
 
 BLOCKS_PER_ITEM = 1024
 """Blocks are numbered in the order of items, and within one in the order of its contents."""

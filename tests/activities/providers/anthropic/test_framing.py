@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from activities.providers.anthropic import AnthropicProvider
-from activities.providers.protocol import Finish, ModelCallError, Usage
+from activities.providers.protocol import Finish, ModelCallError
 from models.failures import FailureKind
+from models.usage import Usage
 
 from . import answers
 from .conversation import Conversation

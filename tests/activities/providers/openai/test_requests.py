@@ -11,7 +11,6 @@ from activities.providers.demo.responses.request import read_request as read_res
 from activities.providers.openai import PROFILES, profile_for
 from activities.providers.openai.chat.options import taken_effort
 from activities.providers.openai.chat.request import wire_request as chat_request
-from activities.providers.openai.profiles import server_address
 from activities.providers.openai.responses.request import wire_request as responses_request
 from activities.providers.protocol import ModelRequest, ProviderTool, ToolChoice, ToolSpec
 from models.effort import Effort
@@ -246,10 +245,3 @@ def test_a_server_is_known_by_its_type_or_its_address() -> None:
     assert profile_for("openai-compat", "http://10.0.0.1:11434/v1") is PROFILES["ollama"]
     with pytest.raises(KeyError):
         profile_for("anthropic")
-
-
-def test_an_address_without_a_path_gets_that_of_the_profile() -> None:
-    azure = PROFILES["azure"]
-    assert server_address(azure, "https://x.openai.azure.com/") == "https://x.openai.azure.com/openai/v1"
-    assert server_address(azure, "https://x.openai.azure.com/own/v1") == "https://x.openai.azure.com/own/v1"
-    assert server_address(PROFILES["openai"], None) == "https://api.openai.com/v1"

@@ -12,9 +12,10 @@ from activities.providers.openai import PROFILES
 from activities.providers.openai.chat.stream import ChunkReader
 from activities.providers.openai.frames import EventReader
 from activities.providers.openai.responses.stream import ResponseReader
-from activities.providers.protocol import Finish, FinishReason, ModelCallError, ModelEvent, Usage
+from activities.providers.protocol import Finish, FinishReason, ModelCallError, ModelEvent
 from activities.providers.transport import UnreadableStream
 from models.failures import FailureKind
+from models.usage import Usage
 
 from .conftest import NOON
 

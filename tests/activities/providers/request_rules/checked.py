@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from activities.providers.demo import DemoModel
-from activities.providers.demo.recorder import RecordedRequest
 from tests.activities.providers.request_rules import anthropic, completions, responses
 
 
@@ -22,7 +21,7 @@ class CheckedModel(DemoModel):
             AssertionError: one of them is none that the vendor would take.
         """
         for request in self.requests:
-            broken = _broken(request)
+            broken = broken_rules(request.path, request.body)
             assert not broken, (broken, request.body)
 
 
@@ -33,7 +32,7 @@ _RULES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
 }
 
 
-def _broken(request: RecordedRequest) -> list[str]:
-    body: dict[str, Any] | None = request.body
-    rules = next((rules for path, rules in _RULES.items() if request.path.endswith(path)), None)
+def broken_rules(path: str, body: dict[str, Any] | None) -> list[str]:
+    """What the vendor of this path would not take of a request."""
+    rules = next((rules for end, rules in _RULES.items() if path.endswith(end)), None)
     return rules(body) if rules and body is not None else []

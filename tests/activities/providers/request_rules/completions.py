@@ -100,9 +100,12 @@ def _pairs(messages: list[Message]) -> Iterator[str]:
 
 
 def _tools(body: dict[str, Any]) -> Iterator[str]:
-    functions = [tool["function"] for tool in body.get("tools", [])]
+    tools: list[Message] = body.get("tools", [])
+    functions = [tool["function"] for tool in tools if tool["type"] == "function"]
+    if any("function" in tool for tool in tools if tool["type"] != "function"):
+        yield "a function that is none"
     names = [function["name"] for function in functions]
-    if "tools" in body and not functions:
+    if "tools" in body and not tools:
         yield "an empty list of tools"
     if len(set(names)) != len(names):
         yield "two tools have one name"
