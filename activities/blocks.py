@@ -18,6 +18,7 @@ from models.parts import (
     dump_part,
     public_part,
 )
+from models.shell_commands import parsed_commands
 
 StoredPart = dict[str, Any]
 
@@ -114,10 +115,12 @@ class CallBlock(Block):
     def part(self, interrupted_at: datetime | None) -> Part:
         written = "".join(self.pieces)
         whole = self.completed_at is not None
+        args = _whole_arguments(written) if whole else _object_or_none(written)
         return ToolCallPart(
             tool_call_id=self.call_id,
             tool_name=self.name,
-            args=_whole_arguments(written) if whole else _object_or_none(written),
+            args=args,
+            parsed_commands=parsed_commands(self.name, args),
             provider_executed=self.provider_executed or None,
             created_at=self.completed_at,
             provider_metadata=_kept(self.metadata),

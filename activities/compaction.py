@@ -6,6 +6,7 @@ found it; a worker that shuts down raises, and another one begins anew.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,7 @@ from activities.providers.protocol import (
 )
 from activities.purposes import Asked, Purpose, named_model
 from activities.shielding import to_the_end
+from activities.spending import Purse, paid_call
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.registry import ToolRegistry
 from activities.turn_ends import count_turn
@@ -54,10 +56,12 @@ from models.compaction import (
 )
 from models.failures import Failure, FailureKind, retry_delay_seconds
 from models.parts import ToolCallPart, ToolResultPart, dump_part
+from models.spending import SpentOn
 from models.store import compactions
 from models.store.boundaries import boundary_rows, replayed_rows
 from models.store.bundle import NewMessage, read_state
 from models.store.compactions import BegunCompaction
+from models.store.costs import Aside, keep_aside
 from models.store.transcripts import TranscriptMessage, read_transcript, unanswered
 from models.turns import Compaction, StepEnd
 
@@ -255,12 +259,16 @@ class _Run:
 
     async def _call_model(self, provider: ModelProvider, request: ModelRequest) -> str:
         builder = AnswerBuilder(_now)
+        began = time.monotonic()
+        purse = self._purse()
 
         def take(event: ModelEvent) -> None:
             builder.add(event)
 
-        await listen(provider, request, self._means.patience, take)
+        async with purse.closed_on_failure():
+            await listen(purse.paying(provider), request, self._means.patience, take)
         assert builder.finish is not None, "the protocol raises for a stream without its end"
+        await self._pay(purse, began, builder.finish.response_id)
         parts = builder.finished().parts
         text = "".join(part["text"] for part in parts if part["type"] == "text").strip()
         if not text or builder.finish.reason is not FinishReason.STOP:
@@ -268,6 +276,19 @@ class _Run:
                 provider_failure(FailureKind.GENERIC, provider.label, detail="The summary is not complete.")
             )
         return text
+
+    def _purse(self) -> Purse:
+        model = self._asked.model
+        paid = paid_call(SpentOn.SUMMARY, model, self._compaction.turn, self._compaction.step)
+        return Purse(self._means.engine, self._begun.payer, paid, model, limited=True)
+
+    async def _pay(self, purse: Purse, began: float, response_id: str | None) -> None:
+        """At once, because it was paid for whether it will be of use or not."""
+        bill = purse.bill()
+        assert bill is not None, "an answer that is whole has its usage"
+        aside = Aside(bill, round((time.monotonic() - began) * 1000), response_id)
+        turn = self._compaction.turn
+        await to_the_end(patiently(lambda: keep_aside(self._means.engine, aside, turn=turn)))
 
     async def _request(self, shown: Sequence[TranscriptMessage], attempt: int) -> ModelRequest:
         headers = request_headers(self._begun.owner_id, self._compaction.chat_id)

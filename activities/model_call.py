@@ -9,6 +9,7 @@ import asyncio
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -40,6 +41,7 @@ from activities.providers.protocol import (
 )
 from activities.remains import read_remains
 from activities.shielding import to_the_end
+from activities.spending import Purse, paid_call
 from activities.stops import StopListener, Stopped, unless_stopped
 from activities.tools.offer import Offer
 from activities.tools.registry import ToolRegistry
@@ -49,6 +51,7 @@ from models.chat_state import turn_is_over
 from models.compaction import is_due
 from models.failures import Failure, FailureKind, RetryLimits
 from models.hints import Hint
+from models.spending import SpentOn
 from models.store import steps
 from models.store.steps import Answer, Begun, RetryLater
 from models.store.transcripts import read_transcript
@@ -63,11 +66,13 @@ _UNFORESEEN = Failure(
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One attempt at a step: what is asked, what the chat says, and the model as it is configured."""
+    """One attempt at a step: what is asked, what the chat says, the model as it is configured, and what it
+    costs."""
 
     call: ModelCall
     begun: Begun
     model: ChatModel
+    purse: Purse
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ class ModelCalls:
             metrics.RECOVERIES.labels(model.provider, model.model).inc()
         if begun.episode.generation_attempt > 1:
             self.live.wake(call.chat_id, begun.snapshot_version)
-        attempt = _Attempt(call, begun, model)
+        attempt = _Attempt(call, begun, model, self._purse(call, begun, model))
         ending = await self._answer(attempt, stop)
         return await to_the_end(self._conclude(attempt, ending))
 
@@ -171,6 +176,10 @@ class ModelCalls:
             compaction_due=is_due(usage, model.compaction_threshold),
         )
 
+    def _purse(self, call: ModelCall, begun: Begun, model: ChatModel) -> Purse:
+        paid = paid_call(SpentOn.STEP, model, call.turn, call.step)
+        return Purse(self.engine, begun.payer, paid, model, limited=begun.budgeted)
+
     def _offer(self, attempt: _Attempt) -> Offer:
         return Offer(self.tools, attempt.begun.tools)
 
@@ -180,9 +189,9 @@ class ModelCalls:
         if isinstance(ending.result, Failure):
             outcome = await self._fail(attempt, ending.result)
         else:
-            if ending.interrupted and not ending.result.parts:
-                ending = replace(ending, result=await self._seen_before(attempt) or ending.result)
-            outcome, _ = await asyncio.gather(self._commit(call, ending), ending.writer.close())
+            answer = await self._kept(attempt, ending, ending.result)
+            commit = partial(steps.commit_step, self.engine, call, answer, interrupted=ending.interrupted)
+            outcome, _ = await asyncio.gather(patiently(commit), ending.writer.close())
             if outcome.end is StepEnd.COMMITTED:
                 metrics.STEPS.labels(model.provider, model.model).inc()
         if outcome.end is not StepEnd.SUPERSEDED and turn_is_over(outcome.state):
@@ -190,19 +199,18 @@ class ModelCalls:
         self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
         return outcome
 
+    async def _kept(self, attempt: _Attempt, ending: _Ending, answer: Answer) -> Answer:
+        """The answer as it is to be committed, and paid for."""
+        if ending.interrupted and not answer.parts:
+            answer = await self._seen_before(attempt) or answer
+        return replace(answer, bill=attempt.purse.bill())
+
     async def _seen_before(self, attempt: _Attempt) -> Answer | None:
         """What readers saw of an earlier attempt whose worker has died, for one that was stopped before it
         had said anything."""
         call, begun = attempt.call, attempt.begun
         kept = await read_remains(self.live, call.chat_id, begun.episode, _now())
         return Answer(kept.parts, kept.calls, attempt.model.config_id) if kept else None
-
-    async def _commit(self, call: ModelCall, ending: _Ending) -> StepOutcome:
-        answer = ending.result
-        assert isinstance(answer, Answer)
-        return await patiently(
-            lambda: steps.commit_step(self.engine, call, answer, interrupted=ending.interrupted)
-        )
 
     async def _stream(self, attempt: _Attempt, builder: AnswerBuilder, writer: EpisodeWriter) -> Finish:
         """Read the model's answer into the builder and onto the stream.
@@ -213,7 +221,8 @@ class ModelCalls:
         """
         try:
             async with self.directory.calling(attempt.model, attempt.begun.owner_id) as provider:
-                return await self._read(provider, await self._prepare(attempt), builder, writer)
+                request = await self._prepare(attempt)
+                return await self._read(attempt.purse.paying(provider), request, builder, writer)
         except ModelCallError:
             raise
         except Exception as err:
@@ -253,6 +262,7 @@ class ModelCalls:
     async def _fail(self, attempt: _Attempt, failure: Failure) -> StepOutcome:
         """Rest in error, have history compacted, or have Temporal try again later."""
         call, model = attempt.call, attempt.model
+        await attempt.purse.close()
         if failure.context_overflow:
             return await steps.note_overflow(self.engine, call, failure, model.compaction_threshold)
         if not failure.retryable:

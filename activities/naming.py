@@ -9,7 +9,6 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,13 +25,16 @@ from activities.providers.failures import provider_failure
 from activities.providers.headers import request_headers
 from activities.providers.protocol import ModelCallError, ModelEvent
 from activities.purposes import naming_model
+from activities.spending import Purse, paid_call
 from models.failures import FailureKind, retry_delay_seconds
 from models.hints import Hint, HintKind
 from models.inbox import FALLBACK_LABEL
 from models.model_options import effective_effort
 from models.naming import accepted_label, accepted_title
+from models.spending import SpentOn
 from models.store import naming
-from models.store.naming import Nameless, Spent
+from models.store.costs import Aside, keep_aside
+from models.store.naming import Nameless
 from models.turns import ChatNaming, Proposed, TitleProposal, TurnLabel
 
 log = structlog.get_logger(__name__)
@@ -47,7 +49,7 @@ class _Named:
     """What a call has given: the name as the model wrote it, and what it has cost."""
 
     name: object
-    spent: Spent
+    spent: Aside
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,11 @@ class Naming:
             nameless = await naming.read_untitled(self.engine, wanted.chat_id)
             if nameless is None:
                 return
-            named = await self._ask_quietly(TITLE, wanted.chat_id, nameless, tries=_TRIES)
+            named = await self._ask_quietly(TITLE, SpentOn.TITLE, nameless, tries=_TRIES)
             title = accepted_title(named.name) if named else None
             spent = named.spent if named else None
             if await naming.keep_title(self.engine, wanted.chat_id, nameless.title, title, spent):
-                self.live.hint(Hint(nameless.owner_id, wanted.chat_id, HintKind.TITLE_CHANGE))
+                self.live.hint(Hint(nameless.payer.user_id, wanted.chat_id, HintKind.TITLE_CHANGE))
 
     @activity.defn
     async def label_turn(self, wanted: TurnLabel) -> None:
@@ -78,9 +80,9 @@ class Naming:
             if nameless is None:
                 return
             taken = nameless.label is not None or await self._label(wanted, nameless)
-            hints = [Hint(nameless.owner_id, wanted.chat_id, HintKind.NOTIFIED, wanted.turn)]
+            hints = [Hint(nameless.payer.user_id, wanted.chat_id, HintKind.NOTIFIED, wanted.turn)]
             if taken:
-                hints.append(Hint(nameless.owner_id, wanted.chat_id, HintKind.SUMMARY_CHANGE))
+                hints.append(Hint(nameless.payer.user_id, wanted.chat_id, HintKind.SUMMARY_CHANGE))
             self.live.hint(*hints)
 
     @activity.defn
@@ -91,37 +93,35 @@ class Naming:
                 return Proposed()
             try:
                 async with asyncio.timeout(LIMIT_SECONDS):
-                    named = await self._ask(TITLE, wanted.chat_id, nameless)
+                    named = await self._ask(TITLE, SpentOn.PROPOSAL, nameless)
             except TimeoutError:
                 return Proposed(too_late=True)
             except ModelCallError as err:
                 return Proposed(failed=err.failure.kind)
             title = accepted_title(named.name)
             if title is None:
-                await naming.keep_cost(self.engine, wanted.chat_id, named.spent)
+                await keep_aside(self.engine, named.spent, turn=0)
                 return Proposed(failed=FailureKind.GENERIC)
-            return Proposed(
-                proposal_id=await naming.keep_proposal(self.engine, wanted.chat_id, title, named.spent)
-            )
+            return Proposed(proposal_id=await naming.keep_proposal(self.engine, title, named.spent))
 
     async def _label(self, wanted: TurnLabel, nameless: Nameless) -> bool:
         """Find a label and keep it; whether the chat took it."""
         named = None
         if nameless.conversation:
-            named = await self._ask_quietly(LABEL, wanted.chat_id, nameless, tries=1)
+            named = await self._ask_quietly(LABEL, SpentOn.LABEL, nameless, tries=1)
         label = (accepted_label(named.name) if named else None) or FALLBACK_LABEL
         spent = named.spent if named else None
         return await naming.keep_label(self.engine, wanted.chat_id, wanted.turn, label, spent)
 
     async def _ask_quietly(
-        self, wanted: Wanted, chat_id: UUID, nameless: Nameless, *, tries: int
+        self, wanted: Wanted, purpose: SpentOn, nameless: Nameless, *, tries: int
     ) -> _Named | None:
         """The answer; None where there is none in time."""
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
                 for attempt in range(1, tries + 1):
                     try:
-                        return await self._ask(wanted, chat_id, nameless)
+                        return await self._ask(wanted, purpose, nameless)
                     except ModelCallError as err:
                         log.info("no name found", tool=wanted.tool.name, kind=err.failure.kind)
                         if not err.failure.retryable or attempt == tries:
@@ -131,7 +131,7 @@ class Naming:
             log.info("no name found in time", tool=wanted.tool.name)
         return None
 
-    async def _ask(self, wanted: Wanted, chat_id: UUID, nameless: Nameless) -> _Named:
+    async def _ask(self, wanted: Wanted, purpose: SpentOn, nameless: Nameless) -> _Named:
         """One call.
 
         Raises:
@@ -143,28 +143,29 @@ class Naming:
             builder.add(event)
 
         began = time.monotonic()
+        payer = nameless.payer
         asked = await naming_model(
-            self.directory, nameless.model_config_id, nameless.organization_id, nameless.owner_id
+            self.directory, nameless.model_config_id, payer.organization_id, payer.user_id
         )
         model = asked.model
-        headers = request_headers(nameless.owner_id, chat_id)
+        headers = request_headers(payer.user_id, nameless.chat_id)
         effort = effective_effort(asked.effort, model.config) if asked.effort else None
         request = naming_request(wanted, model.model, nameless.conversation, headers, effort=effort)
+        paid = paid_call(purpose, model, nameless.turn, 0)
+        purse = Purse(self.engine, payer, paid, model, limited=nameless.budgeted)
         try:
-            async with self.directory.calling(model, nameless.owner_id) as provider:
-                await listen(provider, request, self.patience, take)
+            async with purse.closed_on_failure(), self.directory.calling(model, payer.user_id) as provider:
+                await listen(purse.paying(provider), request, self.patience, take)
         except (ModelCallError, SQLAlchemyError, OSError):
             raise
         except Exception as err:
             log.exception("naming failed unexpectedly")
             raise ModelCallError(provider_failure(FailureKind.GENERIC, model.provider)) from err
+        bill = purse.bill()
         assert builder.finish is not None, "the protocol raises for a stream without its end"
-        spent = Spent(
-            model.config_id,
-            builder.finish.usage.stored(),
-            round((time.monotonic() - began) * 1000),
-            builder.finish.response_id,
-        )
+        assert bill is not None, "an answer that is whole has its usage"
+        runtime_ms = round((time.monotonic() - began) * 1000)
+        spent = Aside(bill, runtime_ms, builder.finish.response_id)
         return _Named(name_in(wanted, builder.finished().parts), spent)
 
 

@@ -22,6 +22,7 @@ from api.auth.principals import TOKEN_SCHEMES
 from api.auth.rate_limit import RateLimit
 from api.auth.uses import TokenUses
 from api.body_limit import BodyLimit
+from api.budgets.router import router as budgets_router
 from api.chat_models.acl import router as model_acl_router
 from api.chat_models.overrides import router as overrides_router
 from api.chat_models.router import router as models_router
@@ -64,6 +65,7 @@ from api.streaming.tail import Tail
 from api.sweeper import Sweeper
 from api.temporal_gateway import TemporalGateway
 from api.titles.router import router as titles_router
+from api.usage.router import router as usage_router
 from api.users.router import router as users_router
 from api.users.tokens import router as tokens_router
 from api.watching.chats import chat_list_events
@@ -117,6 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
         # before the chats, or their words were taken for ids
         no_chats_router,
         files_router,
+        usage_router,  # before the chats: `usage` is no chat
         watching_router,
         chats_router,
         messages_router,
@@ -132,6 +135,7 @@ def create_app(settings: Settings) -> FastAPI:
         organizations_router,
         members_router,
         groups_router,
+        budgets_router,
         audit_router,
         preferences_router,
         deployment_router,

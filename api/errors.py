@@ -35,6 +35,8 @@ class ErrorBody(BaseModel):
     detail: str | None = Field(default=None, examples=["content[0].text: Must not be empty."])
     validations: list[FieldError] | None = None
     request_id: str | None = Field(default=None, description="To be told when asking for help.")
+    limit_micros: int | None = Field(default=None, description="Of a budget that is used up.")
+    consumed_micros: int | None = Field(default=None, description="What it has been used for so far.")
 
 
 class ApiError(Exception):
@@ -45,6 +47,7 @@ class ApiError(Exception):
         message: What is wrong, for people.
         detail: What to do next, or where exactly it is.
         validations: Pairs of field and what is wrong with it.
+        figures: What else the answer tells, by the names of `ErrorBody`.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class ApiError(Exception):
         *,
         validations: Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
+        figures: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -62,9 +66,10 @@ class ApiError(Exception):
         self.detail = detail
         self.validations = tuple(validations)
         self.headers = dict(headers or {})
+        self.figures = dict(figures or {})
 
     def response(self) -> Response:
-        body: dict[str, Any] = {"message": self.message}
+        body: dict[str, Any] = {"message": self.message, **self.figures}
         if self.detail is not None:
             body["detail"] = self.detail
         if self.validations:

@@ -82,6 +82,9 @@ class Chat(_Shape):
     labels: dict[str, str] = Field(examples=[{"project": "atlas"}])
     has_unread: bool = Field(description="In lists and `children`: there is an answer beyond what was read.")
     client_type: Literal["ui", "api"]
+    active_tools: list[str] | None = Field(
+        default=None, description="On its own, where not all tools of the deployment may be called."
+    )
     files: list[ChatFile] | None = Field(default=None, description="When created, and on its own.")
     children: list["Chat"] = Field(description="Of a root, in lists and on its own; newest first.")
 
@@ -95,6 +98,11 @@ class MessagePart(_Shape):
     tool_name: str | None = None
     args: JsonValue = None
     args_delta: str | None = Field(default=None, description="In streams only: more of the arguments.")
+    parsed_commands: list[list[str]] | None = Field(
+        default=None,
+        description="Of a call of the shell tool: the programs that it runs, each with its first argument.",
+        examples=[[["git", "status"], ["make"]]],
+    )
     result: JsonValue = None
     is_error: bool | None = None
     is_media: bool | None = Field(

@@ -1,4 +1,5 @@
-"""Puts right what a door left behind when it died: lost drafts, and chats that no workflow moves."""
+"""Puts right what a door left behind when it died: lost drafts, chats that no workflow moves, and
+calls whose worker has died."""
 
 import asyncio
 from datetime import datetime
@@ -9,11 +10,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.temporal_gateway import TemporalGateway, Unavailable
-from models.store import chats, drafts
+from models.store import chats, drafts, spending
 from runtime import metrics
 
 _BATCH = 100
 _PAUSE_SECONDS = 0.01
+_LONGEST_CALL_SECONDS = 3600.0
+"""A call that has reserved something and is not over after this long is taken for lost."""
 
 log = structlog.get_logger("sweeper")
 
@@ -45,7 +48,8 @@ class Sweeper:
             await asyncio.sleep(self._interval_seconds)
 
     async def sweep(self) -> None:
-        """Withdraw old pending drafts; start all chats in motion that nothing has touched for long.
+        """Withdraw old pending drafts; count as spent what is reserved for calls that are lost; start all
+        chats in motion that nothing has touched for long.
 
         Raises:
             Unavailable: Temporal cannot be reached.
@@ -53,6 +57,8 @@ class Sweeper:
         async with chats.sweep_lock(self._engine) as conn:
             if conn is None:
                 return
+            lost = await spending.assume_older(conn, _LONGEST_CALL_SECONDS)
+            metrics.SWEPT.labels("reservation").inc(lost)
             withdrawn = await drafts.withdraw_older(conn, self._age_seconds)
             metrics.SWEPT.labels("draft").inc(withdrawn)
         # a transaction of its own: a door that wants to answer for one of these drafts must not wait

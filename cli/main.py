@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli import keys_command, tokens_command, users_command
+from cli import budgets_command, keys_command, tokens_command, usage_command, users_command
 from cli.administration import models, providers
 from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, server_of
 
@@ -27,6 +27,12 @@ app.add_typer(tokens_command.app, name="tokens")
 app.add_typer(providers.app, name="providers")
 app.add_typer(models.app, name="models")
 app.add_typer(keys_command.app, name="keys")
+app.add_typer(budgets_command.app, name="budgets")
+app.command(
+    "usage",
+    epilog="Examples:  perdure usage  |  perdure usage --by model --from 2026-11-01  |  "
+    "perdure usage --by user --json",
+)(usage_command.usage)
 
 _ELSEWHERE = "DATABASE_URL=postgresql://... REDIS_URL=redis://... TEMPORAL_ADDRESS=host:7233"
 _PORT = "Port of {}. Without it: the one of the last run, {}, or a free one."

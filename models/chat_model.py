@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from models.model_options import CallConfig
+from models.model_options import CallConfig, Prices
 from models.providers import Dialect, ProviderType, dialect_of
 
 
@@ -17,6 +17,7 @@ class ChatModel:
         model: the vendor's name.
         context_limit: tokens it takes, as configured.
         compaction_threshold: of the chat's owner on this model, in percent.
+        prices: as configured, or else as publicly known.
     """
 
     config_id: UUID
@@ -27,6 +28,7 @@ class ChatModel:
     context_limit: int
     compaction_threshold: int
     config: CallConfig
+    prices: Prices = Prices()
 
     @property
     def is_remembered(self) -> bool:

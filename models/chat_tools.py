@@ -1,6 +1,7 @@
 """What a chat says about its tools, as it was created."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -29,3 +30,11 @@ class ChatTools(BaseModel):
     dynamic: tuple[DynamicTool, ...] = ()
     approval_required: tuple[str, ...] = ()
     active: tuple[str, ...] | None = None
+
+    def activating(self, names: Sequence[str]) -> Self:
+        """The same with these tools of the deployment active, each named once; with none of them all are."""
+        return self.model_copy(update={"active": tuple(dict.fromkeys(names)) or None})
+
+    def stored(self) -> dict[str, Any] | None:
+        """The form kept on the chat's row; None where nothing is said."""
+        return self.model_dump(mode="json", exclude_defaults=True) or None

@@ -44,13 +44,15 @@ class ReasoningPart(_Part):
 
 class ToolCallPart(_Part):
     """A call the model asked for. `args` is the complete input; while it is still being written the
-    stream carries `args_delta` instead. With `provider_executed` the vendor runs it, and we never do."""
+    stream carries `args_delta` instead. With `provider_executed` the vendor runs it, and we never do.
+    `parsed_commands`: what a call of the shell tool runs, for people."""
 
     type: Literal["tool-call"] = "tool-call"
     tool_call_id: str
     tool_name: str
     args: JsonValue | None = None
     args_delta: str | None = None
+    parsed_commands: list[list[str]] | None = None
     provider_executed: bool | None = None
     created_at: datetime | None = None
     provider_metadata: ProviderMetadata | None = None

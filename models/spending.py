@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from models.failures import Failure, FailureKind
 
 
-class Purpose(StrEnum):
+class SpentOn(StrEnum):
     """What a call is made for: a step of a turn, a summary, a name, or a program behind the gateway."""
 
     STEP = "step"
@@ -92,7 +92,7 @@ class PaidCall:
             is made in the stead of one that was lost.
     """
 
-    purpose: Purpose
+    purpose: SpentOn
     provider: str
     model: str
     model_config_id: UUID | None = None
@@ -108,7 +108,8 @@ class Bill:
     Attributes:
         usage: tokens in stored form, where they are known.
         cost_micros: None if the call is unpriced.
-        state: `settled`, or `assumed` with its worst case as the cost. None: it has certainly cost nothing.
+        state: `settled`, or `assumed` with its worst case as the cost. None: it has cost nothing.
+        held: something may have been set aside for it.
     """
 
     payer: Payer
@@ -116,6 +117,7 @@ class Bill:
     usage: Mapping[str, int] | None
     cost_micros: int | None
     state: SpendingState | None = SpendingState.SETTLED
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,21 @@
 """What is publicly known of models: names, context limits, prices, from the data of genai-prices.
 
-Suggestions only. What is taken from here is written into a model's configuration, where it can be changed;
-the data is the one that was installed, and nothing is fetched.
+What is taken from here is written into a model's configuration, where it can be changed; only prices count
+without that, for models that were configured without any. The data is the one that was installed, and nothing
+is fetched.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, TieredPrices
 
-from models.model_options import Prices
+from models.model_options import CallConfig, Prices
+from models.pricing import is_priced
 from models.providers import ProviderType
 
 _SOURCES = {
@@ -46,6 +49,18 @@ def known_model(provider: ProviderType, model: str) -> KnownModel | None:
     except LookupError:
         return None
     return _known(info, model)
+
+
+def prices_in_effect(provider: ProviderType, model: str, config: CallConfig) -> Prices:
+    """What an administrator says that a model costs; if that is nothing, what is known of it; if that is
+    nothing, too, there is no price."""
+    return config.cost if is_priced(config.cost) else _known_prices(provider, model)
+
+
+@lru_cache(maxsize=256)
+def _known_prices(provider: ProviderType, model: str) -> Prices:
+    found = known_model(provider, model)
+    return found.prices if found else Prices()
 
 
 def known_models(provider: ProviderType) -> Sequence[KnownModel]:

@@ -23,6 +23,7 @@ from models.providers import KeyChoice, dialect_of
 from models.store.configuration import ProviderRecord
 from runtime.configuration import Configuration
 from runtime.configuration.keys import KeyRing, UserKeys
+from runtime.known_models import prices_in_effect
 from runtime.secrets import SecretsError
 
 _UNKNOWN_CONTEXT = 100_000
@@ -64,6 +65,7 @@ class ProviderDirectory:
             record.context_limit,
             preferences.thresholds.get(record.id, record.compression_threshold),
             record.config,
+            prices_in_effect(provider.type, record.model, record.config),
         )
 
     async def model_of_provider(
@@ -89,6 +91,7 @@ class ProviderDirectory:
             limit,
             100,
             config,
+            prices_in_effect(provider.type, model, config),
         )
 
     async def user_prompt(self, owner_id: UUID) -> str | None:

@@ -58,7 +58,9 @@ async def _edit_and_archive(
 def _checked(chat: ChatRecord, body: EditChat) -> Edit:
     title = None if body.title is None else _checked_title(body.title)
     labels = None if body.labels is None else checked_labels(body.labels)
-    return Edit(None if title == chat.title else title, labels)
+    if body.active_tools is not None and body.archived is not None:
+        raise invalid(("active_tools", "Cannot be changed together with archived."))
+    return Edit(None if title == chat.title else title, labels, body.active_tools)
 
 
 def _checked_title(title: str) -> str:

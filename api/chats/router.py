@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth.principals import CurrentCaller
+from api.budgets.refusal import used_up
 from api.chats.access import CurrentChat, UpdatableChat
 from api.chats.editing import apply_edit
 from api.chats.labels import checked_labels
@@ -38,9 +39,10 @@ from api.temporal_gateway import Unavailable
 from models.hints import Hint, HintKind
 from models.naming import provisional_title
 from models.permissions import Permission
+from models.spending import Payer
 from models.store import chats, listing
 from models.store.accounts import Caller
-from models.store.chats import ChatRecord, FilesGoneError, NewChat
+from models.store.chats import BudgetExhaustedError, ChatRecord, FilesGoneError, NewChat
 from models.store.costs import read_cost
 from models.store.file_links import named_files
 from models.store.files import files_of_chat
@@ -54,7 +56,7 @@ router = APIRouter(tags=["chats"])
     "/chats",
     operation_id="createChat",
     status_code=201,
-    responses={201: {"model": Chat}, **errors(400, 403, 413, 422)},
+    responses={201: {"model": Chat}, **errors(400, 403, 409, 413, 422)},
 )
 async def create_chat(
     request: Request, body: CreateChat, caller: CurrentCaller, idempotency_key: IdempotencyKey = None
@@ -67,6 +69,8 @@ async def create_chat(
         chat = await chats.create_chat(services.engine, caller, new)
     except FilesGoneError:
         raise invalid(("content", NO_SUCH_FILE)) from None
+    except BudgetExhaustedError:
+        raise await used_up(services, Payer(new.organization_id, caller.user_id)) from None
     if chat.request_hash != new.request_hash:
         raise key_reused()
     services.hints.send(Hint(chat.owner_id, chat.id, HintKind.CREATED))
@@ -182,7 +186,9 @@ async def get_chat(request: Request, chat: CurrentChat, caller: CurrentCaller) -
     children = (
         await listing.read_children(services.engine, caller, chat) if chat.parent_chat_id is None else ()
     )
-    return json_answer(await _with_files(services, chat, children))
+    payload = await _with_files(services, chat, children)
+    active = await chats.read_active_tools(services.engine, chat.id)
+    return json_answer({**payload, "active_tools": active} if active else payload)
 
 
 async def _with_files(

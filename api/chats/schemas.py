@@ -16,6 +16,12 @@ ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$", examples=["op
 """What every provider takes as the name of a tool."""
 
 
+_ACTIVE = (
+    "Tools of the deployment that may be called in this chat, from the next model call on; the others are "
+    "neither offered nor run. Empty: all. Tools of the client are always active."
+)
+
+
 class DynamicToolInput(BaseModel):
     """A tool of the client. `inputSchema`, as MCP writes it, is understood, too."""
 
@@ -61,6 +67,7 @@ class CreateChat(BaseModel):
         max_length=MAX_TOOLS,
         description="Tools, of the deployment or of the client, whose calls wait for approval in this chat.",
     )
+    active_tools: list[ToolName] | None = Field(default=None, max_length=MAX_TOOLS, description=_ACTIVE)
     plan_mode: str | None = _NOT_YET
     reasoning_effort: str | None = Field(default=None, description=EFFORT)
     orchestrator: bool | None = _NOT_YET
@@ -78,6 +85,9 @@ class EditChat(BaseModel):
         default=None,
         ge=0,
         description="0 unpins; any other number pins a chat behind all others, or moves one that is pinned.",
+    )
+    active_tools: list[ToolName] | None = Field(
+        default=None, max_length=MAX_TOOLS, description=f"{_ACTIVE} Not together with `archived`."
     )
     workspace_id: UUID | None = _NOT_YET
     plan_mode: str | None = _NOT_YET

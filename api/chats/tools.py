@@ -25,4 +25,7 @@ def checked_tools(body: CreateChat) -> ChatTools:
         tools.append(
             DynamicTool(name=tool.name, description=tool.description, input_schema=tool.input_schema)
         )
-    return ChatTools(dynamic=tuple(tools), approval_required=tuple(body.approval_required_tools or ()))
+    return ChatTools(
+        dynamic=tuple(tools),
+        approval_required=tuple(body.approval_required_tools or ()),
+    ).activating(body.active_tools or ())

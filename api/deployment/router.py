@@ -3,6 +3,7 @@
 Those that only administrators see are concealed from the others: GET answers 404, PUT 403.
 """
 
+from collections.abc import Set
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -83,13 +84,13 @@ async def put_system_prompt(
     request: Request, body: PutSystemPrompt, caller: CurrentCaller, trail: _Audited
 ) -> Response:
     """Set what every new chat is told first."""
-    before = await services_of(request).configuration.setting(SystemPrompt)
     include = body.include_default_system_prompt
     value = SystemPrompt(
         system_prompt=checked_prompt("system_prompt", body.system_prompt),
-        include_default_system_prompt=before.include_default_system_prompt if include is None else include,
+        include_default_system_prompt=include,
     )
-    return await _put(request, caller, trail, value)
+    kept = {"include_default_system_prompt"} if include is None else frozenset[str]()
+    return await _put(request, caller, trail, value, kept)
 
 
 @router.get("/personal-model-overrides", operation_id="getPersonalModelOverrides", responses=errors())
@@ -149,8 +150,10 @@ async def put_auto_archive_days(
     return await _put(request, caller, trail, AutoArchiveDays(auto_archive_days=body.auto_archive_days))
 
 
-async def _put(request: Request, caller: Caller, trail: Trail, value: Setting) -> Response:
-    """Store a setting.
+async def _put(
+    request: Request, caller: Caller, trail: Trail, value: Setting, kept: Set[str] = frozenset()
+) -> Response:
+    """Store a setting, all of it but the fields that are `kept` as they are.
 
     Raises:
         ApiError: 403, the caller does not own the site; 503, another writer holds it.
@@ -159,8 +162,8 @@ async def _put(request: Request, caller: Caller, trail: Trail, value: Setting) -
     trail.about(name_of(type(value)), name_of(type(value)))
     if caller.site_role is not SiteRole.OWNER:
         raise ApiError(403, "You may not change settings of the deployment.", "Site owners may.")
-    change = trail.change(value.model_dump(mode="json"))
-    if await deployment.write_setting(services.engine, name_of(type(value)), value, change):
+    change = trail.change(value.model_dump(mode="json", exclude=set(kept)))
+    if await deployment.write_setting(services.engine, name_of(type(value)), value, change, kept=kept):
         await services.configuration.changed(ChangeKind.SETTINGS)
     return Response(status_code=204)
 

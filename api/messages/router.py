@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth.principals import CurrentCaller
+from api.budgets.refusal import budget_problem
 from api.chats.access import CurrentChat, OwnedChat, refuse_archived
 from api.content import read_content
 from api.errors import ApiError, invalid, not_found
@@ -97,7 +98,7 @@ async def send_message(
         request_hash=request_hash(body),
         idempotency_key=checked_key(idempotency_key),
     )
-    draft = await store(services, chat, caller, new)
+    draft = await store(services, chat, caller, new, await budget_problem(services, chat))
     command = SendMessage(draft_id=draft.id, busy_behavior=BusyBehavior(body.busy_behavior))
     answer = await deliver(services, chat, draft, "send_message", command)
     return json_answer(await sent_payload(services, chat, draft, content, answer))
@@ -140,7 +141,8 @@ async def edit_message(
         request_hash=request_hash(body, message),
         idempotency_key=checked_key(idempotency_key),
     )
-    draft = await store(services, chat, caller, new, await _not_editable(services, chat, message))
+    problem = await _not_editable(services, chat, message) or await budget_problem(services, chat)
+    draft = await store(services, chat, caller, new, problem)
     command = EditMessage(draft_id=draft.id, message_id=message)
     answer = await deliver(services, chat, draft, "edit_message", command)
     return json_answer(await edited_payload(services, chat, answer))

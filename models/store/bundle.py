@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import RowMapping, and_, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Update, and_, bindparam, insert, null, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import func
@@ -18,7 +18,9 @@ from models.chat_state import Awaited, ChatState, ChatStatus, ToolCallRef
 from models.compaction import CompactionReason
 from models.inbox import FALLBACK_LABEL, TURN_FAILED, TURN_FINISHED, inbox_text
 from models.parts import CONTENT_VERSION, Part, ToolResultPart, dump_part
+from models.spending import Bill
 from models.store.reading import reading
+from models.store.spending import Entry, pay
 from models.store.tables import chats, drafts, inbox_notifications, messages, steps, tool_results
 from models.turns import CallsClosedBy
 
@@ -50,6 +52,7 @@ COLUMNS = [
     chats.c.last_reasoning_effort,
     chats.c.title,
     chats.c.parent_chat_id,
+    chats.c.root_chat_id,
     chats.c.turn_started_at,
 ]
 """What a bundle knows of its chat; the execution state is made of it."""
@@ -107,6 +110,7 @@ class NewMessage:
     reasoning_effort: str | None = None
     created_at: Any = None
     usage: dict[str, int] | None = None
+    cost_micros: int | None = None
     runtime_ms: int | None = None
     provider_response_id: str | None = None
     compressed: bool = False
@@ -189,6 +193,7 @@ class Bundle:
     _messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     _step: dict[str, Any] | None = None
     _notice: dict[str, Any] | None = None
+    _bill: Bill | None = None
 
     @classmethod
     async def open(cls, conn: AsyncConnection, chat_id: UUID, draft_id: UUID | None = None) -> "Bundle":
@@ -259,6 +264,7 @@ class Bundle:
                 "model_config_id": message.model_config_id,
                 "reasoning_effort": message.reasoning_effort,
                 "usage": message.usage,
+                "cost_micros": message.cost_micros,
                 "runtime_ms": message.runtime_ms,
                 "provider_response_id": message.provider_response_id,
                 "compressed": message.compressed,
@@ -294,6 +300,10 @@ class Bundle:
     def record_step(self, turn: int, step: int, end: str) -> None:
         """Claim the key of a committed step. Callers look first, under the lock, whether it is free."""
         self._step = {"chat_id": self.chat_id, "turn": turn, "step": step, "end": end}
+
+    def charge(self, bill: Bill | None) -> None:
+        """Enter into the books what a call has cost."""
+        self._bill = bill
 
     def notify_finished(self) -> None:
         """The turn has ended by itself: its owner finds that in the inbox."""
@@ -351,17 +361,29 @@ class Bundle:
         if self._notice is not None:
             notice = upsert(inbox_notifications).values(self._notice).on_conflict_do_nothing()
             statement = statement.add_cte(notice.cte("notice"))
+        await self._write(statement)
+        return state.model_copy(update={"snapshot_version": self.version})
+
+    async def _write(self, statement: Update) -> None:
+        """Carry out the statement on the chat's row, with the new rows of history and of the books."""
+        visible: ColumnElement[Any] = null()
+        entry = None
         if self._messages:
             # a single dict keeps the statement in SQLAlchemy's cache; a list of them would not
             rows = self._messages[0] if len(self._messages) == 1 else self._messages
             new = insert(messages).values(rows).returning(messages.c.id, messages.c.visibility).cte("new")
             visible = select(func.array_agg(new.c.id)).where(new.c.visibility != "model").scalar_subquery()
-            # identity values ascend in the order of the VALUES list
-            written = await self.conn.execute(statement.returning(visible))
-            self.message_ids = tuple(sorted(written.scalar_one() or ()))
-        else:
-            await self.conn.execute(statement)
-        return state.model_copy(update={"snapshot_version": self.version})
+        if self._bill is not None and self._bill.held:
+            await pay(self.conn, self._bill)
+        elif self._bill is not None:
+            entry = Entry.of(self._bill)
+            statement = statement.add_cte(entry.cte)
+        columns = entry.columns if entry else ()
+        written = (await self.conn.execute(statement.returning(visible.label("visible"), *columns))).one()
+        # identity values ascend in the order of the VALUES list
+        self.message_ids = tuple(sorted(written.visible or ()))
+        if entry is not None:
+            await entry.count(self.conn, written.booked_at, written.booked_on_budget)
 
 
 async def results_for(

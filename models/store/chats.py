@@ -19,6 +19,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    false,
     func,
     insert,
     literal,
@@ -40,6 +41,7 @@ from models.store.file_links import link_files, named_files
 from models.store.model_access import open_to
 from models.store.reading import reading, transaction
 from models.store.scoping import access_to_chat, is_shared, readable
+from models.store.spending import exhausted
 from models.store.tables import chats, messages, model_configs, users
 
 _SWEEP_LOCK = 0x50455253
@@ -53,6 +55,7 @@ class ChatRecord:
         model_enabled: Its last model may still be used.
         shared: Its family is shared with somebody.
         access: What the caller it was read for is to it; None: it was read for nobody.
+        exhausted: A budget that it spends from is used up; False where it was read for nobody.
     """
 
     id: UUID
@@ -79,6 +82,7 @@ class ChatRecord:
     request_hash: str | None
     shared: bool
     access: Access | None
+    exhausted: bool
     state: ChatState
 
 
@@ -115,7 +119,7 @@ _STATE_COLUMNS = (
 )
 
 
-def _select(access: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+def _select(access: ColumnElement[Any], exhausted: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     return (
         select(
             chats.c.id,
@@ -144,6 +148,7 @@ def _select(access: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
             chats.c.request_hash,
             is_shared().label("shared"),
             access.label("access"),
+            exhausted.label("exhausted"),
             *_STATE_COLUMNS,
         )
         .join(users, users.c.id == chats.c.owner_id)
@@ -152,11 +157,14 @@ def _select(access: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
 
 
 # built once: with all that decides on access, that takes longer than to carry them out
-CHATS = _select(null())
+CHATS = _select(null(), false())
 """Chats, for `record_of` to make records of the rows. It needs a condition still, and knows no `access`."""
 
 _CALLER: ColumnElement[UUID] = bindparam("caller", type_=Uuid())
-_OF_CALLER = _select(access_to_chat(_CALLER))
+_USED_UP = exhausted(
+    chats.c.organization_id, chats.c.owner_id, func.coalesce(chats.c.root_chat_id, chats.c.id)
+)
+_OF_CALLER = _select(access_to_chat(_CALLER), _USED_UP)
 _FIND = _OF_CALLER.where(readable(_CALLER), chats.c.id == bindparam("chat"))
 
 
@@ -165,6 +173,10 @@ def record_of(row: RowMapping) -> ChatRecord:
     own = {name: row[name] for name in ChatRecord.__dataclass_fields__ if name not in ("access", "state")}
     access = None if row["access"] is None else Access(row["access"])
     return ChatRecord(**own, access=access, state=state_of(row))
+
+
+class BudgetExhaustedError(Exception):
+    """A budget that the chat would spend from is used up."""
 
 
 class FilesGoneError(LookupError):
@@ -177,7 +189,7 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
     The caller compares `request_hash` with the one of the chat returned.
 
     Raises:
-        FilesGoneError: nothing is made.
+        BudgetExhaustedError, FilesGoneError: nothing is made.
     """
     async with transaction(engine) as conn:
         inserted = await conn.execute(
@@ -195,7 +207,7 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
                 last_reasoning_effort=new.reasoning_effort,
                 idempotency_key=new.idempotency_key,
                 request_hash=new.request_hash,
-                tools=new.tools.model_dump(mode="json", exclude_defaults=True) or None,
+                tools=new.tools.stored(),
             )
             .on_conflict_do_nothing(constraint="chats_idempotency_key")
             .returning(chats.c.id)
@@ -211,7 +223,10 @@ async def create_chat(engine: AsyncEngine, caller: Caller, new: NewChat) -> Chat
         result = await conn.execute(
             _OF_CALLER.where(chats.c.owner_id == _CALLER, which), {"caller": caller.user_id}
         )
-        return record_of(result.mappings().one())
+        made = record_of(result.mappings().one())
+        if chat_id is not None and made.exhausted:
+            raise BudgetExhaustedError
+        return made
 
 
 def _first_messages(chat_id: UUID, caller: Caller, new: NewChat) -> list[dict[str, Any]]:
@@ -246,6 +261,14 @@ async def find_chat(engine: AsyncEngine, caller: Caller, chat_id: UUID) -> ChatR
         result = await conn.execute(_FIND, {"caller": caller.user_id, "chat": chat_id})
         row = result.mappings().one_or_none()
     return None if row is None else record_of(row)
+
+
+async def read_active_tools(engine: AsyncEngine, chat_id: UUID) -> Sequence[str]:
+    """Names of the deployment's tools that a chat may call, which the caller was found to see; none of them:
+    all may be called."""
+    async with reading(engine) as conn:
+        tools = await conn.scalar(select(chats.c.tools).where(chats.c.id == chat_id))
+    return ChatTools.model_validate(tools or {}).active or ()
 
 
 async def read_owned(

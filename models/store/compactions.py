@@ -15,6 +15,7 @@ from models.chat_state import ChatState, ChatStatus
 from models.compaction import CompactionReason, reenters
 from models.failures import Failure
 from models.inbox import inbox_text
+from models.spending import Payer
 from models.store.bundle import Bundle, NewMessage
 from models.store.reading import transaction
 from models.store.steps import rest_in_error
@@ -25,7 +26,7 @@ from models.turns import Compaction
 @dataclass(frozen=True, slots=True)
 class BegunCompaction:
     """An attempt may run. `model_config_id` is the model the chat names, `reasoning_effort` what it
-    asks for."""
+    asks for; `payer` says whose pots its calls fall into."""
 
     reason: CompactionReason
     episode: Episode
@@ -34,6 +35,7 @@ class BegunCompaction:
     model_config_id: UUID
     reasoning_effort: str | None
     turn_started_at: datetime
+    payer: Payer
 
 
 async def begin_compaction(engine: AsyncEngine, compaction: Compaction) -> BegunCompaction | ChatState:
@@ -56,6 +58,7 @@ async def begin_compaction(engine: AsyncEngine, compaction: Compaction) -> Begun
             row["last_model_config_id"],
             row["last_reasoning_effort"],
             row["turn_started_at"],
+            Payer(row["organization_id"], row["owner_id"], row["id"], row["root_chat_id"] or row["id"]),
         )
 
 

@@ -1,14 +1,19 @@
-"""What chats have cost (spec api.md 4.7)."""
+"""What chats have cost (spec api.md 4.7), and calls beside the conversation that have cost something."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import and_, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import and_, func, insert, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from models.parts import CONTENT_VERSION
+from models.spending import Bill
 from models.store.accounts import Caller
 from models.store.chats import ChatRecord
-from models.store.reading import reading
+from models.store.reading import reading, transaction
 from models.store.scoping import readable
+from models.store.spending import Entry, is_settled, pay
 from models.store.tables import chats, messages, steps
 from models.turns import StepEnd
 
@@ -20,6 +25,58 @@ class Cost:
     total_micros: int
     requests: int
     unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What a call beside the conversation has used."""
+
+    bill: Bill
+    runtime_ms: int
+    provider_response_id: str | None
+
+
+async def record_aside(
+    conn: AsyncConnection, aside: Aside, *, turn: int, content: Sequence[dict[str, Any]] = ()
+) -> int:
+    """Keep what a call of a chat has used, and pay for it, as a message that neither people nor models see:
+    deleted, and for the model alone (spec chat-loop.md 3.6).
+
+    Returns:
+        The id of the row.
+    """
+    bill = aside.bill
+    statement = insert(messages).values(
+        chat_id=bill.payer.chat_id,
+        role="assistant",
+        content=list(content),
+        content_version=CONTENT_VERSION,
+        visibility="model",
+        deleted=True,
+        turn=turn,
+        step=0,
+        model_config_id=bill.call.model_config_id,
+        usage=None if bill.usage is None else dict(bill.usage),
+        cost_micros=bill.cost_micros,
+        runtime_ms=aside.runtime_ms,
+        provider_response_id=aside.provider_response_id,
+        created_at=func.now(),
+    )
+    if bill.held:
+        await pay(conn, bill)
+        return (await conn.execute(statement.returning(messages.c.id))).scalar_one()
+    entry = Entry.of(bill)
+    returning = statement.add_cte(entry.cte).returning(messages.c.id, *entry.columns)
+    row = (await conn.execute(returning)).one()
+    await entry.count(conn, row.booked_at, row.booked_on_budget)
+    return row.id
+
+
+async def keep_aside(engine: AsyncEngine, aside: Aside, *, turn: int) -> None:
+    """`record_aside` in a transaction of its own. A repetition changes nothing."""
+    async with transaction(engine) as conn:
+        if not await is_settled(conn, aside.bill):
+            await record_aside(conn, aside, turn=turn)
 
 
 async def read_cost(engine: AsyncEngine, caller: Caller, chat: ChatRecord) -> Cost:

@@ -1,6 +1,6 @@
 """Settings of the deployment, and users' prompts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from uuid import UUID
 
@@ -28,8 +28,13 @@ async def read_settings(engine: AsyncEngine) -> Mapping[SettingName, Setting]:
     return MappingProxyType({name: _read(name, stored.get(name)) for name in SettingName})
 
 
-async def write_setting(engine: AsyncEngine, name: SettingName, value: Setting, change: Change) -> bool:
+async def write_setting(
+    engine: AsyncEngine, name: SettingName, value: Setting, change: Change, *, kept: Collection[str] = ()
+) -> bool:
     """Store a setting. Two writers go one after the other.
+
+    Args:
+        kept: fields of which the stored value stays.
 
     Returns:
         Whether it is another value than before; if not, nothing is written.
@@ -43,9 +48,11 @@ async def write_setting(engine: AsyncEngine, name: SettingName, value: Setting, 
         result = await conn.execute(
             select(deployment_settings.c.value).where(deployment_settings.c.name == name)
         )
-        if _read(name, result.scalar_one_or_none()) == value:
+        before = _read(name, result.scalar_one_or_none())
+        after = value.model_copy(update={field: getattr(before, field) for field in kept})
+        if before == after:
             return False
-        values = {"value": value.model_dump(mode="json"), "updated_at": func.now()}
+        values = {"value": after.model_dump(mode="json"), "updated_at": func.now()}
         await conn.execute(
             insert(deployment_settings)
             .values(name=name, **values)

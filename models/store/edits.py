@@ -7,15 +7,17 @@ command makes them. A command that is refused leaves behind what nothing will ev
 away.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, func, insert, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from models.chat_tools import ChatTools
 from models.store.accounts import Caller
 from models.store.audit import Change, write_change
 from models.store.chats import ChatRecord
@@ -33,10 +35,14 @@ _CHANGE = TypeAdapter(Change)
 @dataclass(frozen=True, slots=True)
 class Edit:
     """New values; None leaves the old one. A new title leaves `updated_at` alone, so a renamed chat keeps
-    its place in the list; new labels do not."""
+    its place in the list; new labels do not.
+
+    `active_tools`: the tools of the deployment that may be called, empty for all of them. Not to be staged.
+    """
 
     title: str | None = None
     labels: dict[str, str] | None = None
+    active_tools: Sequence[str] | None = None
 
     def columns(self) -> dict[str, Any]:
         """What to set besides `updated_at`."""
@@ -61,14 +67,26 @@ async def edit_chat(
     if edit.labels is not None:
         changes["updated_at"] = func.now()
     statement = update(chats).where(updatable(caller.user_id), chats.c.id == chat.id).values(**changes)
-    if pin_order is None and not changes:
+    if pin_order is None and not changes and edit.active_tools is None:
         return
     async with transaction(engine) as conn:
         if pin_order is not None:
             await place_pin(conn, chat.owner_id, chat.id, pin_order)
+        if edit.active_tools is not None:
+            await _activate(conn, caller, chat.id, edit.active_tools)
         if changes:
             await conn.execute(statement)
         await write_change(conn, change, status=204)
+
+
+async def _activate(conn: AsyncConnection, caller: Caller, chat_id: UUID, names: Sequence[str]) -> None:
+    """Say which of the deployment's tools a chat may call."""
+    which = (updatable(caller.user_id), chats.c.id == chat_id)
+    row = (await conn.execute(select(chats.c.tools).where(*which).with_for_update(of=chats))).one_or_none()
+    if row is None:
+        return
+    tools = ChatTools.model_validate(row.tools or {}).activating(names)
+    await conn.execute(update(chats).where(*which).values(tools=tools.stored()))
 
 
 async def stage_edit(

@@ -9,15 +9,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.chat_state import ChatStatus
 from models.inbox import TURN_FINISHED
 from models.naming import provisional_title
-from models.parts import CONTENT_VERSION, TextPart, dump_part
+from models.parts import TextPart, dump_part
+from models.spending import Payer
+from models.store.costs import Aside, record_aside
 from models.store.messages import PUBLIC
 from models.store.reading import reading, transaction
+from models.store.spending import budgeted
 from models.store.tables import chats, inbox_notifications, messages
 
 _PROPOSED_FROM = 50
@@ -36,13 +39,15 @@ class Nameless:
     """A chat or a turn that wants a name, and what is said in it.
 
     Attributes:
+        payer: whose pots the call falls into, and `budgeted` whether there is a budget for any of them.
         model_config_id: the model that finds it, if it can be called.
         title: the chat's title as it was read.
         label: what the turn has, where an attempt that died has left one.
     """
 
-    owner_id: UUID
-    organization_id: UUID
+    chat_id: UUID
+    payer: Payer
+    budgeted: bool
     model_config_id: UUID
     title: str
     turn: int
@@ -50,24 +55,25 @@ class Nameless:
     label: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a call for a name has used, in stored form."""
-
-    model_config_id: UUID
-    usage: dict[str, int]
-    runtime_ms: int
-    provider_response_id: str | None
-
+_FAMILY = func.coalesce(chats.c.root_chat_id, chats.c.id)
 
 _CHAT = select(
-    chats.c.owner_id, chats.c.organization_id, chats.c.last_model_config_id, chats.c.title, chats.c.turn
+    chats.c.owner_id,
+    chats.c.organization_id,
+    chats.c.last_model_config_id,
+    chats.c.title,
+    chats.c.turn,
+    _FAMILY.label("family"),
+    budgeted(chats.c.organization_id, chats.c.owner_id, _FAMILY).label("budgeted"),
 ).where(chats.c.id == bindparam("chat"))
 
 
 async def _read_chat(conn: AsyncConnection, chat_id: UUID) -> Nameless | None:
     row = (await conn.execute(_CHAT, {"chat": chat_id})).one_or_none()
-    return None if row is None else Nameless(*row)
+    if row is None:
+        return None
+    payer = Payer(row.organization_id, row.owner_id, chat_id, row.family)
+    return Nameless(chat_id, payer, row.budgeted, row.last_model_config_id, row.title, row.turn)
 
 
 async def read_untitled(engine: AsyncEngine, chat_id: UUID) -> Nameless | None:
@@ -149,12 +155,12 @@ async def read_for_proposal(engine: AsyncEngine, chat_id: UUID) -> Nameless | No
 
 
 async def keep_title(
-    engine: AsyncEngine, chat_id: UUID, provisional: str, title: str | None, spent: Spent | None
+    engine: AsyncEngine, chat_id: UUID, provisional: str, title: str | None, spent: Aside | None
 ) -> bool:
     """Give a chat its title, unless somebody has renamed it meanwhile; whether it was given."""
     async with transaction(engine) as conn:
         if spent is not None:
-            await _record(conn, chat_id, 0, spent)
+            await record_aside(conn, spent, turn=0)
         if title is None or title == provisional:
             return False
         result = await conn.execute(
@@ -163,7 +169,7 @@ async def keep_title(
         return result.rowcount > 0
 
 
-async def keep_label(engine: AsyncEngine, chat_id: UUID, turn: int, label: str, spent: Spent | None) -> bool:
+async def keep_label(engine: AsyncEngine, chat_id: UUID, turn: int, label: str, spent: Aside | None) -> bool:
     """Label a finished turn, in the chat and in its notification; whether the chat took it.
 
     It takes none once another turn has begun or the chat is in error. The number of the turn tells that;
@@ -171,7 +177,7 @@ async def keep_label(engine: AsyncEngine, chat_id: UUID, turn: int, label: str, 
     """
     async with transaction(engine) as conn:
         if spent is not None:
-            await _record(conn, chat_id, turn, spent)
+            await record_aside(conn, spent, turn=turn)
         await conn.execute(
             update(inbox_notifications)
             .where(
@@ -189,20 +195,14 @@ async def keep_label(engine: AsyncEngine, chat_id: UUID, turn: int, label: str, 
         return result.rowcount > 0
 
 
-async def keep_proposal(engine: AsyncEngine, chat_id: UUID, title: str, spent: Spent) -> int:
+async def keep_proposal(engine: AsyncEngine, title: str, spent: Aside) -> int:
     """Keep a proposed title where nobody sees it: with what it has cost.
 
     Returns:
         The id under which `read_proposal` finds it.
     """
     async with transaction(engine) as conn:
-        return await _record(conn, chat_id, 0, spent, [dump_part(TextPart(text=title))])
-
-
-async def keep_cost(engine: AsyncEngine, chat_id: UUID, spent: Spent) -> None:
-    """Keep what a call has cost that gave no name."""
-    async with transaction(engine) as conn:
-        await _record(conn, chat_id, 0, spent)
+        return await record_aside(conn, spent, turn=0, content=[dump_part(TextPart(text=title))])
 
 
 async def read_proposal(engine: AsyncEngine, chat_id: UUID, proposal_id: int) -> str:
@@ -213,31 +213,6 @@ async def read_proposal(engine: AsyncEngine, chat_id: UUID, proposal_id: int) ->
     async with reading(engine) as conn:
         content: list[dict[str, Any]] = (await conn.execute(query)).scalar_one()
     return _text(content)
-
-
-async def _record(
-    conn: AsyncConnection, chat_id: UUID, turn: int, spent: Spent, content: Sequence[dict[str, Any]] = ()
-) -> int:
-    result = await conn.execute(
-        insert(messages)
-        .values(
-            chat_id=chat_id,
-            role="assistant",
-            content=list(content),
-            content_version=CONTENT_VERSION,
-            visibility="model",
-            deleted=True,
-            turn=turn,
-            step=0,
-            model_config_id=spent.model_config_id,
-            usage=spent.usage,
-            runtime_ms=spent.runtime_ms,
-            provider_response_id=spent.provider_response_id,
-            created_at=func.now(),
-        )
-        .returning(messages.c.id)
-    )
-    return result.scalar_one()
 
 
 def _text(parts: Sequence[dict[str, Any]]) -> str:

@@ -203,9 +203,32 @@ async def reserve(
         return Hold(worst_case_micros)
 
 
-def entry(bill: Bill) -> CTE:
-    """A settled call that nothing was reserved for, to be written by another statement in passing. It returns
-    a row unless this bill was entered before; `count_entry` has to follow if there is a budget."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A bill on its way into the books, along with another statement: that takes `cte` along and returns
+    `columns`, and what these have brought goes to `count`. For calls that nothing is set aside for."""
+
+    bill: Bill
+    cte: CTE
+    columns: tuple[ColumnElement[datetime | None], ColumnElement[bool]]
+
+    @classmethod
+    def of(cls, bill: Bill) -> "Entry":
+        written = _entry(bill)
+        # seen by this very statement: a budget that is made later adds up the row itself
+        limited = budgeted(*bill.payer.targets).label("booked_on_budget")
+        at = select(written.c.created_at).scalar_subquery().label("booked_at")
+        return cls(bill, written, (at, limited))
+
+    async def count(self, conn: AsyncConnection, booked_at: datetime | None, limited: bool) -> None:
+        """Count the row in the budgets that there are, in the same transaction."""
+        if booked_at is not None and limited:
+            await conn.execute(_LOCK, _named(self.bill.payer))
+            await _count(conn, self.bill.payer, booked_at, spent=self.bill.cost_micros or 0)
+
+
+def _entry(bill: Bill) -> CTE:
+    """Writes a settled call. It returns a row unless this bill was entered before."""
     return (
         insert(spendings)
         .values(**_place(bill.payer, bill.call), **_result(bill))
@@ -213,12 +236,6 @@ def entry(bill: Bill) -> CTE:
         .returning(spendings.c.created_at, spendings.c.cost_micros)
         .cte("spent")
     )
-
-
-async def count_entry(conn: AsyncConnection, bill: Bill, at: datetime) -> None:
-    """Count what an `entry` has written, in its transaction."""
-    await conn.execute(_LOCK, _named(bill.payer))
-    await _count(conn, bill.payer, at, spent=bill.cost_micros or 0)
 
 
 async def pay(conn: AsyncConnection, bill: Bill) -> None:
@@ -234,7 +251,7 @@ async def pay(conn: AsyncConnection, bill: Bill) -> None:
     ).one_or_none()
     if known is None:
         if bill.state is not None:
-            written = (await conn.execute(select(entry(bill)))).one_or_none()
+            written = (await conn.execute(select(_entry(bill)))).one_or_none()
             if written is not None:
                 await _count(conn, bill.payer, written.created_at, spent=bill.cost_micros or 0)
         return
@@ -253,6 +270,12 @@ async def pay(conn: AsyncConnection, bill: Bill) -> None:
         spent=(bill.cost_micros or 0) - (0 if was_reserved else known.reserved_micros),
         reserved=-known.reserved_micros if was_reserved else 0,
     )
+
+
+async def is_settled(conn: AsyncConnection, bill: Bill) -> bool:
+    """Whether a bill was entered before, with all that is to be known."""
+    which = (spendings.c.id == bill.call.id) & (spendings.c.state == SpendingState.SETTLED)
+    return await conn.scalar(select(spendings.c.id).where(which)) is not None
 
 
 async def settle(engine: AsyncEngine, bill: Bill) -> None:

@@ -20,9 +20,11 @@ from models.chat_tools import ChatTools
 from models.compaction import NEVER_PERCENT, CompactionReason
 from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
+from models.spending import Bill, Payer, SpendingState
 from models.store.bundle import CLOSED_BECAUSE, Bundle, NewMessage, results_for, synthetic_result
 from models.store.reading import reading, transaction
 from models.store.remembered import forget_answers
+from models.store.spending import budgeted, pay
 from models.store.tables import chats, steps
 from models.stream import Episode
 from models.turns import CallsClosedBy, ModelCall, ResultsCommit, StepEnd, StepOutcome
@@ -39,7 +41,8 @@ class Begun:
     which reasoning effort the chat names, and what the chat says about its tools.
 
     `turn_started_at`: when the user's message entered history. `after_failure`: the attempt before this one
-    ended with a failure of the provider, and was not lost.
+    ended with a failure of the provider, and was not lost. `payer`: whose pots the call falls into;
+    `budgeted`: whether there is a budget for any of them.
     """
 
     episode: Episode
@@ -51,6 +54,8 @@ class Begun:
     turn_started_at: datetime
     after_failure: bool
     tools: ChatTools
+    payer: Payer
+    budgeted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,9 @@ class Answer:
     """What a model call produced, in stored form.
 
     `calls` are the calls the model asks us to run, `not_run` those that were cut off before they were
-    whole, or that it did not wait for; `usage` counts tokens. `compaction_due`: the context is so full
-    that the conversation is to be summarized before it goes on. `goes_on`: the model has paused, and goes on
-    with this answer in the next step of the turn.
+    whole, or that it did not wait for; `usage` counts tokens, and `bill` is what they cost.
+    `compaction_due`: the context is so full that the conversation is to be summarized before it goes on.
+    `goes_on`: the model has paused, and goes on with this answer in the next step of the turn.
     """
 
     parts: list[dict[str, Any]]
@@ -72,6 +77,7 @@ class Answer:
     provider_response_id: str | None = None
     compaction_due: bool = False
     goes_on: bool = False
+    bill: Bill | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,8 @@ _READ_CUT_STEP = select(
 _HAD_RETRY = chats.c.retry_state.is_not(None)
 _NEW_VERSION = chats.c.snapshot_version + 1
 
+_FAMILY = func.coalesce(chats.c.root_chat_id, chats.c.id)
+
 _BEGIN = (
     update(chats)
     .where(
@@ -138,6 +146,8 @@ _BEGIN = (
         chats.c.turn_started_at,
         (chats.c.retry_state_version == chats.c.snapshot_version).label("after_failure"),
         chats.c.tools,
+        _FAMILY.label("family"),
+        budgeted(chats.c.organization_id, chats.c.owner_id, _FAMILY).label("budgeted"),
     )
 )
 
@@ -160,6 +170,8 @@ async def begin_attempt(engine: AsyncEngine, call: ModelCall) -> Begun | StepOut
                 row.turn_started_at,
                 row.after_failure,
                 ChatTools.model_validate(row.tools or {}),
+                Payer(row.organization_id, row.owner_id, call.chat_id, row.family),
+                row.budgeted,
             )
     async with transaction(engine) as conn:
         bundle = await Bundle.open(conn, call.chat_id)
@@ -180,6 +192,8 @@ async def commit_step(
         under_way = row["status"] in (ChatStatus.RUNNING, ChatStatus.INTERRUPTING)
         in_time = (row["turn"], row["step"]) == (call.turn, call.step - 1) and under_way
         if not in_time:
+            if answer.bill is not None:  # too late to be of use, and paid for all the same
+                await pay(conn, answer.bill)
             return await _how_it_ended(bundle, call)
         stopped = interrupted or row["status"] == ChatStatus.INTERRUPTING
         if answer.parts:
@@ -201,6 +215,7 @@ async def commit_step(
         )
         end = StepEnd.INTERRUPTED if stopped else StepEnd.COMMITTED
         bundle.record_step(call.turn, call.step, end)
+        bundle.charge(answer.bill)
         return StepOutcome(end=end, state=await bundle.close())
 
 
@@ -311,9 +326,14 @@ def _assistant_row(answer: Answer) -> NewMessage:
         answer.parts,
         model_config_id=answer.model_config_id,
         usage=answer.usage,
+        cost_micros=_known_cost(answer.bill),
         runtime_ms=answer.runtime_ms,
         provider_response_id=answer.provider_response_id,
     )
+
+
+def _known_cost(bill: Bill | None) -> int | None:
+    return bill.cost_micros if bill and bill.state is SpendingState.SETTLED else None
 
 
 def _synthetic_rows(answer: Answer, *, stopped: bool) -> list[NewMessage]:

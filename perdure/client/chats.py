@@ -37,6 +37,7 @@ class Chats:
         tools: Iterable[Tool | ToolFunction] | None = None,
         approver: Approver | None = None,
         approval_required: Sequence[str] = (),
+        active_tools: Sequence[str] = (),
         labels: Mapping[str, str] | None = None,
         system_prompt: str | None = None,
         model_config_id: str | None = None,
@@ -50,7 +51,8 @@ class Chats:
             content: The first message.
             tools: Functions that the model may call; by default those registered with the client.
             approver: Decides about calls of tools that need approval.
-            approval_required: Names of the deployment's tools that need it in this chat.
+            approval_required: Names of the tools that need it in this chat.
+            active_tools: Names of the deployment's tools that may be called; none: all of them.
             labels: Text by which to find the chat again.
             system_prompt: Added to the deployment's own.
             model_config_id: The model, by default the organization's.
@@ -64,6 +66,7 @@ class Chats:
             "content": parts(content),
             "unsafe_dynamic_tools": [tool.declaration() for tool in offered.values()] or None,
             "approval_required_tools": list(approval_required) or None,
+            "active_tools": list(active_tools) or None,
             "labels": dict(labels) if labels else None,
             "system_prompt": system_prompt,
             "model_config_id": model_config_id,

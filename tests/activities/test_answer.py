@@ -155,6 +155,15 @@ def test_arguments_of_a_whole_call(written: str, args: JsonValue) -> None:
     assert builder.finished().parts[0]["args"] == args
 
 
+def test_a_call_of_the_shell_tool_says_what_it_runs() -> None:
+    written = '{"command": "cd src && make test"}'
+    builder, shown = build(ToolCallStart(0, "a", "execute"), ToolCallDelta(0, written), BlockEnd(0))
+    assert shown[-1] is not None
+    assert shown[-1]["parsed_commands"] == [["cd", "src"], ["make", "test"]]
+    (kept,) = builder.finished().parts
+    assert public_parts([kept]) == [shown[-1]]
+
+
 def test_calls_are_run_only_when_the_model_waits_for_them() -> None:
     builder, _ = build(ToolCallStart(0, "a", "look"), BlockEnd(0), Finish(FinishReason.LENGTH, Usage()))
     assert builder.calls_to_run(FinishReason.TOOL_CALLS) == [ToolCallRef(id="a", name="look")]

@@ -73,6 +73,7 @@ RULES: dict[str, Rule] = {
     ),
     "listChats": Rule(EVERYBODY),
     "listChatsByWorkspace": Rule(EVERYBODY),
+    "getUsage": Rule(EVERYBODY),
     "watchChats": Rule(EVERYBODY),
     "uploadFile": Rule(CREATORS, upload=True),
     "getFile": Rule(OWN),
@@ -112,6 +113,9 @@ RULES: dict[str, Rule] = {
     "getGroup": Rule(MEMBERS),
     "editGroup": Rule(MANAGERS, {"display_name": "x"}),
     "deleteGroup": Rule(MANAGERS),
+    "listBudgets": Rule("F...F.HH"),
+    "setBudget": Rule(MANAGERS, {"period": "total", "limit_micros": 10**12}),
+    "removeBudget": Rule(MANAGERS),
     "listAudit": Rule("F...F..F"),
     # the deployment
     "getSystemPrompt": Rule(SITE_OWNERS_CONCEALED),

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select, update
 
+from api.schemas import Chat
 from models.store.chats import read_unmoved
 from models.store.tables import chats, drafts
 from tests.api.conftest import Door
@@ -132,6 +133,9 @@ async def test_who_may_answer_and_when(door: Door, what: str, body: Body):
         ),
         ({"unsafe_dynamic_tools": [{"name": "a", "input_schema": "x"}]}, "unsafe_dynamic_tools[0]"),
         ({"approval_required_tools": ["no spaces"]}, "approval_required_tools[0]"),
+        ({"active_tools": ["execute", "no spaces"]}, "active_tools[1]"),
+        ({"active_tools": "execute"}, "active_tools"),
+        ({"active_tools": ["x"] * 251}, "active_tools"),
     ],
 )
 async def test_wrong_tools_are_refused(door: Door, fields: Body, field: str):
@@ -151,6 +155,45 @@ async def test_tools_are_kept_with_the_chat(door: Door):
     assert kept is not None
     assert kept["approval_required"] == ["execute"]
     assert kept["dynamic"][7] == {"name": "t7", "description": "d", "input_schema": {"required": []}}
+
+
+async def test_which_tools_are_active_is_said_at_first_and_changed_later(door: Door):
+    theirs = [{"name": "theirs"}]
+    chat = await door.create(active_tools=["execute", "read_file", "execute"], unsafe_dynamic_tools=theirs)
+    path = f"/chats/{chat['id']}"
+
+    async def active() -> object:
+        shown = (await door.owner.http.get(path)).json()
+        Chat.model_validate(shown)
+        return shown.get("active_tools")
+
+    assert await active() == ["execute", "read_file"]
+    for names, told in ((["read_file"], ["read_file"]), ([], None), (["execute"], ["execute"])):
+        changed = await door.owner.http.patch(path, json={"active_tools": names, "title": "tools"})
+        assert (changed.status_code, await active()) == (204, told)
+    assert (await door.owner.http.patch(path, json={"title": "other"})).status_code == 204
+    assert await active() == ["execute"]
+    async with door.engine.connect() as conn:
+        kept = await conn.scalar(select(chats.c.tools).where(chats.c.id == UUID(chat["id"])))
+    assert kept is not None
+    assert [tool["name"] for tool in kept["dynamic"]] == ["theirs"], "the rest stays"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"active_tools": ["no spaces"]}, "active_tools[0]"),
+        ({"active_tools": ["execute"], "archived": True}, "active_tools"),
+    ],
+)
+async def test_wrong_active_tools_change_nothing(door: Door, change: Body, field: str):
+    chat = await door.create()
+    answer = await door.owner.http.patch(f"/chats/{chat['id']}", json={"title": "new", **change})
+    assert answer.status_code == 400
+    assert answer.json()["validations"][0]["field"] == field
+    now = (await door.owner.http.get(f"/chats/{chat['id']}")).json()
+    assert (now["title"], "active_tools" in now) == (chat["title"], False)
+    assert (await door.other.http.patch(f"/chats/{chat['id']}", json={"active_tools": []})).status_code == 404
 
 
 async def test_a_chat_that_waits_is_not_swept_before_its_deadline(door: Door):

@@ -1,11 +1,14 @@
 """What every chat is told: the deployment's prompt and the user's own."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from models.deployment import SettingName
+from models.store.reading import transaction
 from models.store.tables import messages
 from tests.api.conftest import Door
 from tests.api.people import People, everybody
@@ -79,6 +82,28 @@ async def test_writing_what_is_there_already_leaves_no_trace(people: People):
     lines = (await http.get("/audit", params={"target_id": "system_prompt", "limit": 2})).json()["audit_logs"]
     written = [line for line in lines if line["changes"].get("system_prompt") == "Once."]
     assert len(written) == 1
+
+
+async def test_two_who_write_at_once_keep_what_they_do_not_mention(people: People):
+    http = people.http("site-owner")
+    for round_ in range(5):
+        await http.put(SYSTEM, json={"system_prompt": "", "include_default_system_prompt": True})
+        with_flag = {"system_prompt": f"a{round_}", "include_default_system_prompt": False}
+        await asyncio.gather(
+            http.put(SYSTEM, json=with_flag), http.put(SYSTEM, json={"system_prompt": f"b{round_}"})
+        )
+        assert (await http.get(SYSTEM)).json()["include_default_system_prompt"] is False
+
+
+async def test_a_setting_that_somebody_holds_is_refused_after_a_while(door: Door, people: People):
+    http = people.http("site-owner")
+    async with transaction(door.engine) as holder:
+        name = SettingName.SYSTEM_PROMPT
+        await holder.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"setting {name}"))))
+        refused = await http.put(SYSTEM, json={"system_prompt": "too late"})
+        other = await http.put("/chats/config/personal-model-overrides", json={"allow_users": False})
+    assert (refused.status_code, other.status_code) == (503, 204)
+    assert (await http.get(SYSTEM)).json()["system_prompt"] != "too late"
 
 
 async def test_a_users_prompt_is_their_own(door: Door):

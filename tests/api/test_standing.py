@@ -102,7 +102,10 @@ async def _of_organization(door: Door, admin: httpx2.AsyncClient) -> dict[str, s
     provider = await admin.post("/ai-providers", json={**new, "allow_user_api_key": True})
     model = {"ai_provider_id": provider.json()["id"], "model": "m", "context_limit": 1000}
     made = await admin.post(f"/organizations/{organization}/chats/models", json=model)
+    limit = {"period": "day", "limit_micros": 10**12}
+    budget = await admin.put(f"/organizations/{organization}/budgets", json=limit)
     return {
+        "budget": budget.json()["id"],
         "group": group.json()["id"],
         "provider": provider.json()["id"],
         "provider name": provider.json()["name"],

@@ -352,6 +352,25 @@ async def test_a_full_context_is_compacted_before_a_stop_after_tool_ends_the_tur
     await caller.rows.sound(chat)
 
 
+async def test_what_is_not_active_is_neither_offered_nor_run_until_it_is(
+    worker: ToolWorker, caller: Caller, model: DemoModel, effects: Effects, word: str
+):
+    only = {"active_tools": ["again"], **THEIRS}
+    chat, reader = await asked(caller, call("once", word, waits=False), **only)
+    await reader.rested(2)
+    assert [tool["name"] for tool in model.requests[-1].body["tools"]] == ["again", "theirs"]
+    (refused,) = await results(caller, chat)
+    assert (refused["is_error"], refused["result"]) == (True, "The tool once is not active in this turn.")
+    assert effects.lines(word) == []
+    changed = await caller.http.patch(f"{caller.url}/{chat}", json={"active_tools": []})
+    assert changed.status_code == 204
+    said = script_block({"tools": [call("once", word, waits=False)]}, {"text": "Now."})
+    await caller.send(chat, f"{said} {uuid4()}")
+    await reader.rested(4)
+    assert effects.lines(word) == ["began", "done"]
+    await caller.rows.sound(chat)
+
+
 async def test_a_client_s_tool_named_like_ours_gives_way(
     worker: ToolWorker, caller: Caller, model: DemoModel, effects: Effects, word: str
 ):

@@ -1,12 +1,15 @@
-"""A later version of the chat's workflow, as somebody careless would write it."""
+"""Later versions of the workflows, as somebody careless would write them."""
 
 from datetime import timedelta
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from models.turns import ChatStart
+    from models.checks import ProviderCheck, ProviderChecked
+    from models.turns import ChatStart, Proposed, TitleProposal
     from workflows.chat.workflow import ChatWorkflow
+    from workflows.providers.workflow import ProviderCheckWorkflow
+    from workflows.titles.workflow import TitleWorkflow
 
 
 @workflow.defn(name="ChatWorkflow")
@@ -21,3 +24,23 @@ class DivergentWorkflow(ChatWorkflow):
     async def run(self, start: ChatStart) -> None:
         await workflow.sleep(timedelta(seconds=1))
         await super().run(start)
+
+
+@workflow.defn(name="TitleWorkflow")
+class DivergentTitleWorkflow(TitleWorkflow):
+    """Takes a breath, too."""
+
+    @workflow.run
+    async def run(self, wanted: TitleProposal) -> Proposed:
+        await workflow.sleep(timedelta(seconds=1))
+        return await super().run(wanted)
+
+
+@workflow.defn(name="ProviderCheckWorkflow")
+class DivergentProviderCheckWorkflow(ProviderCheckWorkflow):
+    """Takes a breath, too."""
+
+    @workflow.run
+    async def run(self, check: ProviderCheck) -> ProviderChecked:
+        await workflow.sleep(timedelta(seconds=1))
+        return await super().run(check)

@@ -25,10 +25,11 @@ from tests.durable.caller import Caller
 from tests.durable.histories import completed, connect, history, runs
 from tests.durable.processes import another_api, whole_perdure
 from tests.durable.rows import Rows
-from tests.replay.scenarios import NAMED, SCENARIOS, SHORT_RUNS, Scenario, Scene
+from tests.replay.scenarios import ASIDES, NAMED, SCENARIOS, SHORT_RUNS, Aside, Scenario, Scene
 
 HISTORIES = Path(__file__).parent / "histories"
 VERSION = "0.1.0"
+ASIDES_DIRECTORY = "asides"
 
 _IDLE_SECONDS = "3"
 _OF_THE_MACHINE = ("identity", "stackTrace", "workerControlTaskQueue", "workerInstanceKey")
@@ -62,6 +63,29 @@ async def record(directory: Path, names: Sequence[str] = ()) -> None:
         for name, chat in recorded.items():
             await completed(temporal, chat)
             _store(directory, name, await _histories(temporal, chat))
+        await record_asides(directory / ASIDES_DIRECTORY, perdure, temporal, model)
+
+
+async def record_asides(directory: Path, perdure: Stack, temporal: Client, model: DemoModel) -> None:
+    """Have the short workflows beside chats run once each, and store their histories."""
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(another_api(perdure, PERDURE_IDLE_SECONDS=_IDLE_SECONDS))
+        caller = await stack.enter_async_context(_caller(perdure, url))
+        for aside, workflow in ASIDES.items():
+            await aside(Scene(caller, model, perdure, temporal))
+            print(scenario_name(aside), flush=True)  # noqa: T201
+            _store(directory, scenario_name(aside), [await _only_run(temporal, workflow.__name__)])
+
+
+async def _only_run(temporal: Client, workflow: str, seconds: float = 20) -> WorkflowHistory:
+    """The history of the one run of this workflow; Temporal's list lags behind."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = [run async for run in temporal.list_workflows(f"WorkflowType = '{workflow}'")]
+            if found:
+                (run,) = found
+                return await history(temporal, run)
+            await asyncio.sleep(0.05)
 
 
 def _caller(perdure: Stack, url: str) -> Caller:
@@ -82,7 +106,7 @@ async def _play(scenarios: Iterable[Scenario], scene: Scene) -> dict[str, str]:
     return chats
 
 
-def scenario_name(scenario: Scenario) -> str:
+def scenario_name(scenario: Scenario | Aside) -> str:
     """What the files of a scenario are called."""
     return cast(Any, scenario).__name__.replace("_", "-")
 

@@ -16,6 +16,8 @@ from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
 from tests.durable.caller import Caller
 from tests.durable.histories import completed
+from workflows.providers.workflow import ProviderCheckWorkflow
+from workflows.titles.workflow import TitleWorkflow
 
 WORDS = ("marigold", "periwinkle", "foxglove", "larkspur")
 ANSWER = " ".join(["periwinkle"] * 8)
@@ -339,3 +341,26 @@ SHORT_RUNS: tuple[Scenario, ...] = (continued_as_new,)
 """Recorded with runs of a few events."""
 NAMED: tuple[Scenario, ...] = (named_and_labelled,)
 """Recorded with a model that finds titles and labels."""
+
+
+Aside = Callable[[Scene], Awaitable[None]]
+
+
+async def title_proposed(scene: Scene) -> None:
+    title: dict[str, Any] = {"tools": [{"name": "name_chat", "input": {"title": "foxglove larkspur"}}]}
+    chat = await scene.caller.create(f"{script_block({'text': ANSWER}, aside={'name_chat': title})} marigold")
+    await scene.rested(chat)
+    answer = await scene.caller.ask(chat, "title/propose")
+    assert answer.json() == {"title": "foxglove larkspur"}
+
+
+async def provider_checked(scene: Scene) -> None:
+    (provider,) = await scene.caller.rows.ask("SELECT ai_provider_id AS id FROM model_configs LIMIT 1")
+    # a refusal, because what providers say of it must not be kept either
+    scene.model.order_fault({"kind": "status", "status": 401, "message": "periwinkle"})
+    answer = await scene.caller.v2.post(f"/ai-providers/{provider.id}/check", json={})
+    assert answer.json()["error"]["detail"] == "periwinkle", answer.text
+
+
+ASIDES: dict[Aside, type] = {title_proposed: TitleWorkflow, provider_checked: ProviderCheckWorkflow}
+"""Short workflows beside chats, and what makes each run."""

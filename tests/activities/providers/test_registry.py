@@ -9,12 +9,14 @@ from activities.providers.demo import DemoModel
 from activities.providers.protocol import Finish, ModelRequest, PromptMessage
 from activities.providers.registry import FACTORIES, Endpoint
 from models.providers import Dialect, ProviderSettings, ProviderType
+from tests.activities.providers.request_rules.checked import CheckedModel
 
 
 @pytest.fixture
 async def model() -> AsyncIterator[DemoModel]:
-    async with DemoModel() as model:
+    async with CheckedModel() as model:
         yield model
+        model.check()
 
 
 ENDPOINTS = [

@@ -25,7 +25,6 @@ REQUEST = ModelRequest("m", [], [PromptMessage("user", [{"type": "text", "text":
 async def server() -> AsyncIterator[RawServer]:
     async with RawServer() as server:
         yield server
-        server.received.clear()  # of several protocols
 
 
 @pytest.fixture(params=["messages", "responses", "chat"])

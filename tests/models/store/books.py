@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.spending import Bill, PaidCall, Payer, Period, Purpose, SpendingState
+from models.spending import Bill, PaidCall, Payer, Period, SpendingState, SpentOn
 from models.store.budgets import BudgetRecord, Limit, list_budgets, set_budget
 from models.store.spending import Hold, reserve, settle
 from models.store.tables import budgets, spendings
@@ -16,7 +16,7 @@ from tests.models.store.rows import ChatRows
 
 
 def step_call(turn: int | None = 1, step: int | None = 1) -> PaidCall:
-    return PaidCall(Purpose.STEP, "demo", "perdure-demo", turn=turn, step=step)
+    return PaidCall(SpentOn.STEP, "demo", "perdure-demo", turn=turn, step=step)
 
 
 def bill_of(payer: Payer, call: PaidCall, micros: int | None) -> Bill:

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from tests.activities.providers.request_rules.anthropic import broken_rules
+from tests.activities.providers.request_rules.checked import broken_rules
+
+_OPENAI = ("/responses", "/chat/completions")
+_MESSAGES = "/messages"
+"""Of everybody else: platforms have paths of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class RawServer:
             connection.close()
         await self._server.wait_closed()
         for request in self.received:
-            broken = broken_rules(request.body)
+            broken = broken_rules(request.path if request.path.endswith(_OPENAI) else _MESSAGES, request.body)
             assert not broken, (request.path, broken)
 
     def reply(self, *pieces: bytes, **more: Any) -> None:

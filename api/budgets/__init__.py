@@ -1,0 +1,1 @@
+"""Budgets: limits on what calls of models may cost."""
