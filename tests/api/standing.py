@@ -25,6 +25,8 @@ SITE_OWNERS = "FFFFF.FF"
 SITE_OWNERS_CONCEALED = "HHHHH.HH"
 OWN = ".HHHHHHH"
 NOBODY = "HHHHHHHH"
+CALLERS_OF_MODELS = "HHHFHHHF"
+"""Of a provider that there is not; what who may call models is answered else is in `tests/api/gateway`."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,14 @@ RULES: dict[str, Rule] = {
     "getVendorModel": _LOOKING,
     "listInterceptions": Rule(EVERYBODY),
     "deleteProvider": Rule("F..FF.HF"),
+    # the gateway
+    "createAnthropicMessage": Rule(CALLERS_OF_MODELS, {"model": "m"}),
+    "submitAnthropicTokenCount": Rule(CALLERS_OF_MODELS, {"model": "m"}),
+    "createOpenAIResponse": Rule(CALLERS_OF_MODELS, {"model": "m"}),
+    "createOpenAIChatCompletion": Rule(CALLERS_OF_MODELS, {"model": "m"}),
+    "listVendorModels": Rule(CALLERS_OF_MODELS),
+    "getVendorModel": Rule(CALLERS_OF_MODELS, path={"name": "m"}),
+    "listInterceptions": Rule(EVERYBODY),
     # last, because then they are gone
     "suspendUser": Rule(MANAGERS, path=_VICTIM),
     "activateUser": Rule(MANAGERS, path=_VICTIM),

@@ -9,8 +9,9 @@ from itertools import permutations
 
 import pytest
 
-from tests.api.files.bytes_of import PNG
-from tests.durable.caller import Body
+from activities.providers.demo import script_block
+from tests.api.files.bytes_of import PDF, PNG
+from tests.durable.caller import Body, text_of
 from tests.durable.talks import KINDS, SEARCHING, Talk, parts
 
 TIME: Body = {"name": "current_time", "input": {"timezone": "Asia/Tokyo"}}
@@ -75,17 +76,40 @@ async def test_a_search_of_the_vendor_beside_a_tool_of_ours(talk: Talk, kind: st
     await talk.is_sound("See.", "Done.", "Again.")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_picture(talk: Talk, kind: str) -> None:
+async def upload(talk: Talk, data: bytes, name: str, media_type: str) -> str:
     me = await talk.caller.rows.first_user()
     answer = await talk.caller.v2.post(
         "/chats/files",
         params={"organization": str(me.organization_id)},
-        content=PNG,
-        headers={"Content-Disposition": 'attachment; filename="cat.png"', "Content-Type": "image/png"},
+        content=data,
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Content-Type": media_type},
     )
     assert answer.status_code == 201, answer.text
-    await talk.turn(kind, {"text": "A cat."}, file=answer.json()["id"])
+    return answer.json()["id"]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "openrouter"])
+async def test_a_document_that_the_vendor_would_refuse_is_refused_before_it_is_sent(
+    talk: Talk, kind: str
+) -> None:
+    locked = await upload(talk, PDF + b"trailer << /Encrypt 5 0 R >>", "locked.pdf", "application/pdf")
+    reader = await talk.say(kind, {"text": "never said"}, file=locked)
+    await reader.until(lambda reader: reader.status == "error")
+    error = (await talk.caller.v2.get(f"/chats/{talk.chat}")).json()["last_error"]
+    assert (error["kind"], error["retryable"]) == ("config", False)
+    assert "protected by a password" in error["message"]
+    assert talk.sent() == []
+    (asked,) = [m for m in await talk.caller.messages(talk.chat) if m["role"] == "user"]
+    edited = await talk.caller.edit(talk.chat, asked["id"], script_block({"text": "Without it."}))
+    assert edited.status_code == 200, edited.text
+    await reader.until(lambda reader: reader.status == "waiting" and reader.answers())
+    assert [text_of(answer) for answer in reader.answers()] == ["Without it."]
+    await talk.caller.rows.sound(talk.chat)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_picture(talk: Talk, kind: str) -> None:
+    await talk.turn(kind, {"text": "A cat."}, file=await upload(talk, PNG, "cat.png", "image/png"))
     await talk.is_sound("A cat.")
     assert base64.b64encode(PNG).decode() in talk.sent()[-1].raw_body.decode()
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 from activities.providers.demo import DemoModel, script_block
 from tests.durable.caller import Caller, text_of
 from tests.durable.processes import ToolWorker
+from tests.durable.side_effects import Effects
 from tests.durable.tools import asked, awaited, call, results
 
 WORDS = "one two three four five six seven eight nine ten"
@@ -80,6 +81,30 @@ async def test_a_promotion_takes_the_place_of_calls_that_wait_for_a_client(
     assert result["is_error"]
     assert "queued message" in result["result"]
     await caller.agree(reader, chat, [text_of(stored[0]), b, a], ["Let me see.", "b", "a"])
+
+
+async def test_a_promotion_keeps_the_results_that_our_own_tools_have_given_beside_a_client_s(
+    worker: ToolWorker, caller: Caller, effects: Effects, word: str
+):
+    calls = (call("theirs", word), call("once", word, waits=False), call("guarded", f"{word}b", waits=False))
+    chat, reader = await asked(caller, *calls, **THEIRS)
+    await reader.until(lambda r: r.status == "requires_action" and len(awaited(r)) == 2)
+    given = awaited(reader)[1]["tool_call_id"]
+    approved = {"approvals": [{"tool_call_id": given, "decision": "approve"}]}
+    assert (await caller.post(chat, "approvals", approved)).status_code == 204
+    await reader.until(lambda r: r.status == "requires_action" and len(awaited(r)) == 1)
+    await effects.reached(f"{word}b", "began", "done")
+    a = says("a")
+    (queued,) = await queue(caller, chat, a)
+    assert (await caller.promote(chat, queued)).status_code == 202
+    await reader.rested(2)
+    told = {result["tool_name"]: result for result in await results(caller, chat)}
+    assert (told["once"]["result"], told["guarded"]["result"]) == ({"done": word}, {"done": f"{word}b"})
+    assert "queued message" in told["theirs"]["result"]
+    assert len(await results(caller, chat)) == 3
+    assert effects.lines(word) == ["began", "done"]
+    stored = await caller.messages(chat)
+    await caller.agree(reader, chat, [text_of(stored[0]), a], ["Let me see.", "a"])
 
 
 async def test_a_backlog_after_an_error_is_answered_from_the_promoted_message_on(

@@ -205,6 +205,29 @@ async def approved(scene: Scene) -> str:
     return chat
 
 
+async def approved_one_by_one(scene: Scene) -> str:
+    step = {"text": ANSWER, "tools": [clock("UTC"), THEIR_CALL]}
+    guarded = {
+        "approval_required_tools": ["current_time", "their_tool"],
+        "unsafe_dynamic_tools": [THEIR_TOOL],
+    }
+    chat = await scene.caller.create(said(step, {"text": ANSWER}), **guarded)
+    ours = await scene.awaited_call(chat)
+    (row,) = await scene.caller.rows.ask("SELECT open_calls FROM chats WHERE id = :chat", chat=chat)
+    theirs = row.open_calls[1]["id"]
+    for call_id in (ours, theirs):
+        decision = {"tool_call_id": call_id, "decision": "approve"}
+        assert (await scene.caller.post(chat, "approvals", {"approvals": [decision]})).status_code == 204
+    await scene.caller.rows.until(
+        "SELECT 1 FROM chats WHERE id = :chat AND status = 'requires_action'"
+        " AND json_array_length(open_calls::json) = 1",
+        chat=chat,
+    )
+    results = {"results": [{"tool_call_id": theirs, "output": "larkspur"}]}
+    assert (await scene.caller.post(chat, "tool-results", results)).status_code == 204
+    return chat
+
+
 async def transient_failure(scene: Scene) -> str:
     busy = {"kind": "status", "status": 529, "message": "foxglove"}
     return await scene.ask({"text": ANSWER, "fault": [busy]})
@@ -326,6 +349,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     client_tool_answered,
     client_tool_interrupted,
     approved,
+    approved_one_by_one,
     transient_failure,
     interrupted_before_a_retry,
     failure_and_a_new_message,

@@ -19,10 +19,11 @@ from anthropic.lib.bedrock import AsyncAnthropicBedrock
 from anthropic.lib.vertex import AsyncAnthropicVertex
 
 from activities.providers.anthropic.errors import classify_error_event, classify_exception
-from activities.providers.anthropic.limits import Excess, check_files, check_size, files_of, refusal
+from activities.providers.anthropic.limits import FILES, FILES_OF_LONG_CONTEXT, files_of
 from activities.providers.anthropic.reading import MessageReader
 from activities.providers.anthropic.request import Dialect, wire_request
 from activities.providers.anthropic.stream import Framing, read_events
+from activities.providers.limits import Excess, check_files, check_size, refusal
 from activities.providers.protocol import ModelCallError, ModelEvent, ModelRequest
 from activities.providers.unstreamed import require_stream
 
@@ -119,7 +120,8 @@ class MessagesEndpoint:
         try:
             check_size(body, self._dialect.max_request_bytes)
             if files := files_of(body["messages"]):
-                await asyncio.to_thread(check_files, files, long_context=long_context)
+                limits = FILES_OF_LONG_CONTEXT if long_context else FILES
+                await asyncio.to_thread(check_files, files, limits)
         except Excess as excess:
             raise refusal(self._label, excess) from None
 

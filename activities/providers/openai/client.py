@@ -1,5 +1,6 @@
 """One endpoint of an OpenAI interface: a client with its pool of connections, and the calls made over it."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -9,7 +10,9 @@ from typing import Any, Protocol
 import httpx2
 from openai import APIStatusError, AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient
 
+from activities.providers.limits import Excess, check_files, refusal
 from activities.providers.openai.chat import ChatWire
+from activities.providers.openai.content import files_of
 from activities.providers.openai.errors import classify_answer, classify_exception
 from activities.providers.openai.frames import EventReader, read_events
 from activities.providers.openai.profiles import Profile
@@ -71,6 +74,7 @@ class OpenAIProvider:
         """Prepare the client; nothing is sent. See `openai_responses` and `openai_chat`."""
         self._label = server.label
         self._wire = wire
+        self._files = server.profile.files
         key, place = server.api_key or _NO_KEY, server.profile.place
         try:
             self._client = AsyncOpenAI(
@@ -98,6 +102,7 @@ class OpenAIProvider:
         """
         async with AsyncExitStack() as stack:
             try:
+                await self._check(request)
                 response = await self._open(request)
                 stack.push_async_callback(response.aclose)
                 await require_stream(response, self._label, classify_answer)
@@ -110,6 +115,19 @@ class OpenAIProvider:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    async def _check(self, request: ModelRequest) -> None:
+        """Refuse files that the vendor would refuse, in better words.
+
+        Raises:
+            ModelCallError: one of them cannot be sent, or not all together.
+        """
+        if self._files is None or not (files := files_of(request.messages)):
+            return
+        try:
+            await asyncio.to_thread(check_files, files, self._files)
+        except Excess as excess:
+            raise refusal(self._label, excess) from None
 
     async def _open(self, request: ModelRequest) -> httpx2.Response:
         # Not by the SDK's method of the route: that would go through the whole history, field by field, to

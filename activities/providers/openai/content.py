@@ -1,12 +1,13 @@
 """What both interfaces say alike: schemas, arguments, results, addresses of data. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
 from activities.providers.json_text import as_object
-from activities.providers.protocol import ToolSpec
+from activities.providers.limits import File
+from activities.providers.protocol import PromptMessage, ToolSpec
 
 PICTURES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
 DOCUMENT = "application/pdf"
@@ -34,6 +35,14 @@ def result_text(part: Mapping[str, Any]) -> str:
     result = part.get("result")
     text: str = result if isinstance(result, str) else orjson.dumps(result).decode()
     return text if text.strip() or not part.get("is_error") else WITHOUT_WORDS
+
+
+def files_of(messages: Iterable[PromptMessage]) -> list[File]:
+    """The pictures and documents in messages, those in results among them."""
+    parts = [part for message in messages for part in message.parts]
+    media = [as_object(part.get("result")) for part in parts if part.get("is_media")]
+    files = [part for part in parts if part["type"] == "file"] + media
+    return [file for file in files if file.get("media_type") in PICTURES | {DOCUMENT}]
 
 
 def data_url(media_type: str, data: str) -> str:

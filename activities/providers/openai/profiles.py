@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from activities.providers.limits import FileLimits
 from models.addresses import OPENAI_PLACES, Place
 from models.effort import Effort
 from models.providers import ProviderType
@@ -38,6 +39,7 @@ class Profile:
         web_search: how the server is asked to search the web by itself; None where it cannot be.
         merges_users: messages of a user in a row become one, for templates that insist on alternation.
         max_call_id: longest id of a call.
+        files: what pictures and documents may be; None: who knows.
     """
 
     place: Place = Place()
@@ -57,7 +59,10 @@ class Profile:
     web_search: Literal["web_search_options", "openrouter:web_search"] | None = None
     merges_users: bool = True
     max_call_id: int = 40
+    files: FileLimits | None = None
 
+
+_FILES = FileLimits(pictures=500, all_bytes=50_000_000)
 
 _OPENAI = Profile(
     place=OPENAI_PLACES[ProviderType.OPENAI],
@@ -67,6 +72,7 @@ _OPENAI = Profile(
     documents=True,
     web_search="web_search_options",
     merges_users=False,
+    files=_FILES,
 )
 
 PROFILES = {
@@ -78,6 +84,7 @@ PROFILES = {
         output_limit="max_completion_tokens",
         documents=True,
         merges_users=False,
+        files=_FILES,
     ),
     "openai-compat": Profile(),
     "google": Profile(

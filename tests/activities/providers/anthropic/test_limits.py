@@ -9,13 +9,9 @@ from typing import Any
 import pytest
 
 from activities.providers.anthropic import AnthropicProvider
-from activities.providers.anthropic.limits import (
-    MAX_PICTURE_CHARACTERS,
-    Excess,
-    check_files,
-    check_size,
-)
+from activities.providers.anthropic.limits import FILES, FILES_OF_LONG_CONTEXT, MAX_PICTURE_CHARACTERS
 from activities.providers.documents import Pdf, read_pdf
+from activities.providers.limits import Excess, FileLimits, check_files, check_size
 from activities.providers.pictures import dimensions
 from activities.providers.protocol import ModelCallError
 from models.failures import FailureKind
@@ -97,14 +93,23 @@ BIG = png(10, 10) + bytes(MAX_PICTURE_CHARACTERS)
 )
 def test_a_file_beyond_the_limits_is_refused(files: list[dict[str, Any]], words: str) -> None:
     with pytest.raises(Excess, match=words):
-        check_files(files, long_context=False)
+        check_files(files, FILES)
 
 
 def test_files_within_the_limits_pass() -> None:
-    check_files([source(png(8000, 8000))] * 20, long_context=False)
-    check_files([source(png(2000, 10))] * 100, long_context=False)
-    check_files([source(pdf(100), "application/pdf"), source(b"of a kind that is new")], long_context=False)
-    check_files([source(pdf(600), "application/pdf")], long_context=True)
+    check_files([source(png(8000, 8000))] * 20, FILES)
+    check_files([source(png(2000, 10))] * 100, FILES)
+    check_files([source(pdf(100), "application/pdf"), source(b"of a kind that is new")], FILES)
+    check_files([source(pdf(600), "application/pdf")], FILES_OF_LONG_CONTEXT)
+
+
+def test_what_a_vendor_has_not_limited_passes_and_what_it_has_is_weighed_together() -> None:
+    anything = FileLimits(pictures=2)
+    check_files([source(png(99_999, 1)), source(pdf(5000), "application/pdf")], anything)
+    half = source(png(1, 1) + bytes(950))
+    check_files([half, half], FileLimits(pictures=2, all_bytes=1950))
+    with pytest.raises(Excess, match="with its files"):
+        check_files([half, half], FileLimits(pictures=2, all_bytes=1949))
 
 
 def test_a_body_is_weighed() -> None:

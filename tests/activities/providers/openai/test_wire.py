@@ -15,9 +15,9 @@ from activities.providers.protocol import (
     ModelProvider,
     PromptMessage,
     TextDelta,
-    Usage,
 )
 from models.failures import Failure, FailureKind
+from models.usage import Usage
 
 from .conftest import KEY, Conversation, Make, answer, ask, script, typed
 
