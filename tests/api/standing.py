@@ -39,7 +39,7 @@ class Rule:
         path: things in the path, where they are not those of these names.
         upload: a file is sent, in the place of JSON.
         open: no token is needed; the status is then the same for all, and this one.
-        waits: who is let in waits for a worker or a vendor, which are not here; so they are not sent in.
+        waits: who is let in waits for a worker, which is not here; then they are not sent in.
     """
 
     who: str
@@ -53,12 +53,6 @@ class Rule:
 _MODEL = {"ai_provider_id": "{provider}", "model": "{new}", "context_limit": 1000}
 _PROVIDER = {"type": "anthropic", "name": "{new}", "organization_id": "{organization}"}
 _VICTIM = {"user": "{victim}"}
-_QUESTION = {"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}
-_VENDOR = {"provider": "{provider name}", "name": "m"}
-
-# who may make chats may call models; those of other tenants do not know the provider
-_CALLING = Rule("...F.HHF", _QUESTION, path=_VENDOR, waits=True)
-_LOOKING = Rule("...F.HHF", path=_VENDOR, waits=True)
 
 RULES: dict[str, Rule] = {
     # no token is needed
@@ -151,13 +145,6 @@ RULES: dict[str, Rule] = {
     "listProviderKeys": Rule(SELF_OR_MANAGERS),
     "putProviderKey": Rule(SELF_OR_MANAGERS, {"api_key": "sk-theirs"}),
     "deleteProviderKey": Rule(SELF_OR_MANAGERS),
-    "createAnthropicMessage": _CALLING,
-    "submitAnthropicTokenCount": _CALLING,
-    "createOpenAIResponse": _CALLING,
-    "createOpenAIChatCompletion": _CALLING,
-    "listVendorModels": _LOOKING,
-    "getVendorModel": _LOOKING,
-    "listInterceptions": Rule(EVERYBODY),
     "deleteProvider": Rule("F..FF.HF"),
     # the gateway
     "createAnthropicMessage": Rule(CALLERS_OF_MODELS, {"model": "m"}),

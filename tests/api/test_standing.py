@@ -108,7 +108,6 @@ async def _of_organization(door: Door, admin: httpx2.AsyncClient) -> dict[str, s
         "budget": budget.json()["id"],
         "group": group.json()["id"],
         "provider": provider.json()["id"],
-        "provider name": provider.json()["name"],
         "model": made.json()["id"],
     }
 
