@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, Te
 
 from activities import metrics
 from activities.announcing import hints_of_step
-from activities.answer import AnswerBuilder, shown_as
+from activities.answer import AnswerBuilder, Kept, shown_as
 from activities.attachments import Attachments
 from activities.committing import patiently
 from activities.context_limit import context_limit
@@ -77,11 +77,12 @@ class _Attempt:
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """How an answer ended, before that is committed."""
+    """How an answer ended, before that is committed: what was said until then, and why it went wrong."""
 
     writer: EpisodeWriter
-    result: Answer | Failure
+    said: Answer
     interrupted: bool = False
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True)
@@ -149,11 +150,10 @@ class ModelCalls:
             runtime = time.monotonic() - started
             return _Ending(writer, self._whole(attempt, builder, finish, runtime))
         except Stopped:
-            kept = builder.partial(_now())
-            return _Ending(writer, Answer(kept.parts, kept.calls, model.config_id), interrupted=True)
+            return _Ending(writer, _cut(builder.partial(_now()), model), interrupted=True)
         except ModelCallError as err:
             writer.abandon()
-            return _Ending(writer, err.failure)
+            return _Ending(writer, _cut(builder.partial(_now()), model), failure=err.failure)
         except BaseException:
             writer.abandon()
             raise
@@ -186,12 +186,15 @@ class ModelCalls:
     async def _conclude(self, attempt: _Attempt, ending: _Ending) -> StepOutcome:
         """Commit what came of it and wake the readers."""
         call, model = attempt.call, attempt.model
-        if isinstance(ending.result, Failure):
-            outcome = await self._fail(attempt, ending.result)
+        if ending.failure is not None:
+            outcome = await self._fail(attempt, ending.failure)
+            if outcome.end is StepEnd.INTERRUPTED:  # it was stopped, and has failed before it heard of that
+                outcome = await self._commit(call, await self._remaining(attempt, ending), interrupted=True)
         else:
-            answer = await self._kept(attempt, ending, ending.result)
-            commit = partial(steps.commit_step, self.engine, call, answer, interrupted=ending.interrupted)
-            outcome, _ = await asyncio.gather(patiently(commit), ending.writer.close())
+            said = await self._remaining(attempt, ending) if ending.interrupted else ending.said
+            paid = replace(said, bill=attempt.purse.bill())
+            committing = self._commit(call, paid, interrupted=ending.interrupted)
+            outcome, _ = await asyncio.gather(committing, ending.writer.close())
             if outcome.end is StepEnd.COMMITTED:
                 metrics.STEPS.labels(model.provider, model.model).inc()
         if outcome.end is not StepEnd.SUPERSEDED and turn_is_over(outcome.state):
@@ -199,18 +202,17 @@ class ModelCalls:
         self.live.wake_committed(call.chat_id, outcome.state.snapshot_version, _hints(call, outcome))
         return outcome
 
-    async def _kept(self, attempt: _Attempt, ending: _Ending, answer: Answer) -> Answer:
-        """The answer as it is to be committed, and paid for."""
-        if ending.interrupted and not answer.parts:
-            answer = await self._seen_before(attempt) or answer
-        return replace(answer, bill=attempt.purse.bill())
-
-    async def _seen_before(self, attempt: _Attempt) -> Answer | None:
-        """What readers saw of an earlier attempt whose worker has died, for one that was stopped before it
-        had said anything."""
+    async def _remaining(self, attempt: _Attempt, ending: _Ending) -> Answer:
+        """What is kept of an answer that was stopped: where this attempt had not said anything, what readers
+        saw of an earlier one whose worker has died."""
+        if ending.said.parts:
+            return ending.said
         call, begun = attempt.call, attempt.begun
         kept = await read_remains(self.live, call.chat_id, begun.episode, _now())
-        return Answer(kept.parts, kept.calls, attempt.model.config_id) if kept else None
+        return _cut(kept, attempt.model) if kept else ending.said
+
+    async def _commit(self, call: ModelCall, said: Answer, *, interrupted: bool) -> StepOutcome:
+        return await patiently(partial(steps.commit_step, self.engine, call, said, interrupted=interrupted))
 
     async def _stream(self, attempt: _Attempt, builder: AnswerBuilder, writer: EpisodeWriter) -> Finish:
         """Read the model's answer into the builder and onto the stream.
@@ -273,6 +275,11 @@ class ModelCalls:
         metrics.STREAM_RETRIES.labels(model.provider, model.model, failure.kind).inc()
         self.live.wake_committed(call.chat_id, noted.state.snapshot_version)
         raise _try_again(failure, noted)
+
+
+def _cut(kept: Kept, model: ChatModel) -> Answer:
+    """An answer that did not come to its end."""
+    return Answer(kept.parts, kept.calls, model.config_id)
 
 
 def _place(call: ModelCall) -> dict[str, str | int]:

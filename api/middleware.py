@@ -46,6 +46,8 @@ class RequestContext:
         try:
             await self.app(scope, receive, answer)
         except Exception as error:
+            if answer.unwanted is error:
+                raise  # whoever asked has left before the answer: the server knows, and says nothing of it
             log.exception("request failed", path=scope["path"], error=type(error).__name__)
             if not answer.status:
                 await _failed(request_id)(scope, receive, answer)
@@ -54,7 +56,8 @@ class RequestContext:
 
 
 class _Answer:
-    """The way back to the client. Adds the request's id and remembers the status."""
+    """The way back to the client. Adds the request's id, and remembers the status and that nobody is there to
+    take the answer."""
 
     def __init__(self, send: Send, request_id: str, connection: HTTPConnection) -> None:
         self._send = send
@@ -64,6 +67,7 @@ class _Answer:
         self._secure = connection.url.scheme in ("https", "wss")
         self.status = 0
         self.streamed = False
+        self.unwanted: OSError | None = None
 
     async def __call__(self, message: Message) -> None:
         kind = message["type"]
@@ -74,7 +78,11 @@ class _Answer:
             self.streamed = headers.get("content-type", "").startswith("text/event-stream")
         elif kind == "websocket.close":
             self.status = self.status or 403
-        await self._send(message)
+        try:
+            await self._send(message)
+        except OSError as error:
+            self.unwanted = error
+            raise
 
     def _complete(self, headers: MutableHeaders) -> None:
         headers["X-Request-Id"] = self._request_id

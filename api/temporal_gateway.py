@@ -299,6 +299,8 @@ class TemporalGateway:
         start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             _WORKFLOW, self._start(chat), **self._start_options(chat)
         )
+        # the client tells a failure here as well, and complains where nobody listens
+        cast(Any, start)._workflow_handle.add_done_callback(_heard)
         client = cast(Any, self._client)  # pyright cannot tell the overloads of this method apart
         return await client.execute_update_with_start_workflow(
             name,
@@ -353,6 +355,12 @@ class TemporalGateway:
         except (RPCError, RuntimeError) as error:
             _reraise_if_cancelled()
             raise Unavailable(str(error)) from error
+
+
+def _heard(start: asyncio.Future[Any]) -> None:
+    """Take note of how starting a workflow ended; the update that goes with it says the same."""
+    if not start.cancelled():
+        start.exception()
 
 
 def _raise_if_rejected(error: WorkflowUpdateFailedError) -> None:

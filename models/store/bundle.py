@@ -6,6 +6,7 @@ bundle, the other counters follow it when their part of the chat changes.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -441,5 +442,11 @@ def _closing_text(call: ToolCallRef, reason: CallsClosedBy) -> str:
 
 
 def synthetic_result(call: ToolCallRef, reason: str) -> Part:
-    """The result of a call that will never have one of its own."""
-    return ToolResultPart(tool_call_id=call.id, tool_name=call.name, result=reason, is_error=True)
+    """The result, as of now, of a call that will never have one of its own."""
+    return ToolResultPart(
+        tool_call_id=call.id,
+        tool_name=call.name,
+        result=reason,
+        is_error=True,
+        created_at=datetime.now(UTC),
+    )

@@ -1,5 +1,6 @@
 """Every way a model call can fail without the SDK saying so, and what becomes of the chat."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from sqlalchemy import text, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.providers.demo import script_block
-from models.chat_state import StateName
+from models.chat_state import ChatStatus, StateName
 from models.failures import RetryLimits
 from models.store.bundle import read_state
 from models.store.steps import commit_results
@@ -136,8 +137,11 @@ async def test_a_call_cut_off_by_the_token_limit_is_stored_and_never_run(bench: 
     assert "not run" in part["result"]
 
 
-async def test_a_model_that_does_not_begin_is_given_up_and_asked_again(bench: Bench):
-    call = await bench.begin(script_block({"text": WORDS, "fault": [{"kind": "slow_first", "seconds": 50}]}))
+@pytest.mark.parametrize(
+    "fault", [{"kind": "slow_first", "seconds": 50}, {"kind": "stall", "after_pieces": 0}]
+)
+async def test_a_model_that_does_not_begin_is_given_up_and_asked_again(bench: Bench, fault: dict[str, Any]):
+    call = await bench.begin(script_block({"text": WORDS, "fault": [fault]}))
     error = await bench.retry_of(call, bench.models(first_part_seconds=0.2))
     assert error.type == "startup_timeout"
     assert (await bench.chat.row())["retry_state"]["provider"] == "demo"
@@ -157,6 +161,33 @@ async def test_after_the_first_part_an_error_keeps_its_own_kind(bench: Bench):
     bench.model.release("later")
     assert (await bench.call(call, bench.models(first_part_seconds=5))).end is StepEnd.FAILED
     assert (await bench.chat.row())["last_error"]["kind"] == "generic"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "cut", "after_pieces": 2},
+        {"kind": "drop", "after_pieces": 2},
+        {"kind": "error_event", "after_pieces": 2, "error_type": "invalid_request_error", "message": "no"},
+    ],
+    ids=lambda fault: fault["kind"],
+)
+async def test_what_was_said_is_kept_when_the_answer_breaks_off_behind_an_interrupt(
+    bench: Bench, fault: dict[str, Any]
+):
+    name = f"behind-{fault['kind']}"
+    hold = {"name": name, "after_pieces": 2}
+    call = await bench.begin(script_block({"text": WORDS, "hold": hold, "fault": [fault]}))
+    running = asyncio.create_task(bench.call(call))
+    await bench.model.reached(name)
+    async with bench.chat.engine.begin() as conn:  # the order to stop has not reached the worker yet
+        await conn.execute(
+            update(chats).where(chats.c.id == bench.chat.chat).values(status=ChatStatus.INTERRUPTING)
+        )
+    bench.model.release(name)
+    outcome = await running
+    assert (outcome.end, outcome.state.name) == (StepEnd.INTERRUPTED, StateName.W)
+    assert (await bench.chat.texts())[1:] == ["one two "]
 
 
 async def test_the_answer_keeps_its_tokens_and_the_limit_of_the_context(bench: Bench):

@@ -79,6 +79,12 @@ def effect_tools(effects: Effects) -> list[Tool[EffectInput]]:
     async def fail(arguments: EffectInput, context: ToolContext) -> JsonValue:
         raise ToolError("not today")
 
+    async def breaks(arguments: EffectInput, context: ToolContext) -> JsonValue:
+        raise RuntimeError("boom")
+
+    async def garbled(arguments: EffectInput, context: ToolContext) -> JsonValue:
+        return {"half \ud83d": ["\ude00 of a pair", arguments.word]}
+
     async def attach(arguments: EffectInput, context: ToolContext) -> Result:
         effects.write(f"drew {arguments.word}")
         if arguments.waits:
@@ -99,6 +105,8 @@ def effect_tools(effects: Effects) -> list[Tool[EffectInput]]:
         tool("last", stop_after=True),
         tool("last_fails", fail, stop_after=True),
         tool("guarded", needs_approval=True),
+        tool("breaks", breaks),
+        tool("garbled", garbled),
         tool("long", long),
         tool("attach", attach, repeatable=True),
     ]

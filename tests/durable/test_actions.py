@@ -311,7 +311,7 @@ async def test_steering_that_comes_too_late_is_a_message_like_any_other(
 
 
 async def test_a_tool_that_must_run_alone_runs_with_no_other(
-    worker: ToolWorker, caller: Caller, effects: Effects, word: str
+    worker: ToolWorker, caller: Caller, model: DemoModel, effects: Effects, word: str
 ):
     calls = [call("once", word), call("alone", word), call("theirs", word)]
     chat, reader = await asked(caller, *calls, **THEIRS)
@@ -322,6 +322,18 @@ async def test_a_tool_that_must_run_alone_runs_with_no_other(
     assert once["result"].startswith("Skipped: alone was called in the same step")
     assert alone["result"].startswith("alone must be called alone")
     assert len(shown_results(reader)) == 3
+    assert len(model.requests) == 2
+    await sound(caller, reader, chat)
+
+
+@pytest.mark.parametrize(("times", "lines"), [(1, ["began", "done"]), (3, [])])
+async def test_a_tool_that_must_run_alone_does_so_when_it_is_called_once(
+    worker: ToolWorker, caller: Caller, effects: Effects, word: str, times: int, lines: list[str]
+):
+    chat, reader = await asked(caller, *[call("alone", word, waits=False)] * times)
+    await reader.rested(2)
+    assert effects.lines(word) == lines
+    assert [one.get("is_error", False) for one in await results(caller, chat)] == [times > 1] * times
     await sound(caller, reader, chat)
 
 

@@ -1,7 +1,6 @@
 """An edited message: what came after it is gone, whatever went on, and the chat answers the new words."""
 
 import asyncio
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,23 +10,10 @@ from cli.stack import Stack
 from tests.durable.caller import Caller, text_of
 from tests.durable.processes import ToolWorker, another_api
 from tests.durable.rows import Rows
+from tests.durable.saying import WORDS, held, says
 from tests.durable.side_effects import Effects
 from tests.durable.test_sandbox import running
-from tests.durable.tools import asked, awaited, call, results
-
-WORDS = "one two three four five six seven eight nine ten"
-THEIRS: dict[str, Any] = {"unsafe_dynamic_tools": [{"name": "theirs", "input_schema": {"properties": {}}}]}
-
-
-def says(word: str) -> str:
-    """A message that is answered with `word`."""
-    return script_block({"text": word}) + f" say {word} {uuid4()}"
-
-
-def held(hold: str) -> str:
-    """A message whose answer stops in the middle."""
-    step = {"text": WORDS, "pieces": 10, "hold": {"name": hold, "after_pieces": 4}}
-    return script_block(step) + f" {hold}"
+from tests.durable.tools import THEIRS, asked, awaited, call, results
 
 
 async def test_an_edit_at_rest_replaces_the_message_and_all_that_came_after_it(caller: Caller):

@@ -9,8 +9,7 @@ from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
 from tests.durable.caller import Caller, Reader
 from tests.durable.processes import ToolWorker
-
-WORDS = "one two three four five six seven eight nine ten"
+from tests.durable.saying import WORDS, held
 
 
 def previews(reader: Reader) -> list[str]:
@@ -30,22 +29,28 @@ def previews(reader: Reader) -> list[str]:
     return shown
 
 
-async def test_nothing_is_shown_twice_after_a_retry(caller: Caller):
+async def test_nothing_is_shown_twice_after_a_retry_wherever_it_is_read(
+    caller: Caller, hasty: Caller, model: DemoModel
+):
     faults: list[dict[str, Any]] = [
         {"kind": "error_event", "after_pieces": 4, "of": "text"},
         {"kind": "cut", "after_pieces": 6},
     ]
-    said = script_block({"text": WORDS, "pieces": 10, "every_seconds": 0.02, "fault": faults}) + " twice"
+    said = held("read-twice", 1, every_seconds=0.02, fault=faults)
     chat = await caller.create(said)
-    reader = caller.read(chat)
-    await reader.rested()
-    await caller.agree(reader, chat, [said], [WORDS])
-    assert [text for text in previews(reader) if not WORDS.startswith(text)] == []
-    retries = [event["retry"] for event in reader.seen if event["type"] == "retry"]
-    assert [(r["attempt"], r["delay_ms"], r["kind"]) for r in retries] == [
-        (1, 1000, "overloaded"),
-        (2, 2000, "timeout"),
-    ]
+    readers = caller.read(chat), hasty.read(chat)
+    for reader in readers:
+        await reader.until(lambda r: r.preview)
+    model.release("read-twice")
+    for reader in readers:
+        await reader.rested()
+        await caller.agree(reader, chat, [said], [WORDS])
+        assert [text for text in previews(reader) if not WORDS.startswith(text)] == []
+        retries = [event["retry"] for event in reader.seen if event["type"] == "retry"]
+        assert [(r["attempt"], r["delay_ms"], r["kind"]) for r in retries] == [
+            (1, 1000, "overloaded"),
+            (2, 2000, "timeout"),
+        ]
 
 
 @pytest.mark.parametrize(

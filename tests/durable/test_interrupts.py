@@ -1,24 +1,11 @@
 """Stopping a turn at every point of it: what was said is kept, and the chat goes on."""
 
 import asyncio
-from typing import Any
 
 from activities.providers.demo import DemoModel, script_block
 from tests.durable.caller import Body, Caller, text_of
 from tests.durable.rows import Rows
-
-WORDS = "one two three four five six seven eight nine ten"
-
-
-def asked(word: str) -> str:
-    """A message that is answered with `word`."""
-    return script_block({"text": word}) + f" say {word}"
-
-
-def held(hold: str, after_pieces: int, of: str = "text", **step: Any) -> str:
-    """A message whose answer stops after so many pieces."""
-    stop = {"name": hold, "after_pieces": after_pieces, "of": of}
-    return script_block({"text": WORDS, "pieces": 10, **step, "hold": stop}) + f" {hold}"
+from tests.durable.saying import WORDS, held, says
 
 
 async def stop(caller: Caller, chat: str) -> None:
@@ -31,7 +18,7 @@ async def goes_on(caller: Caller, chat: str) -> None:
     """The next message is answered: the history is one that the model accepts."""
     answers = len([m for m in await caller.messages(chat) if m["role"] == "assistant"])
     reader = caller.read(chat)
-    await caller.send(chat, asked("and on"))
+    await caller.send(chat, says("and on"))
     await reader.rested(answers + 1)
     assert text_of(reader.answers()[-1]) == "and on", await caller.messages(chat)
     await caller.rows.sound(chat)
@@ -41,7 +28,7 @@ def parts_of(message: Body, kind: str) -> list[Body]:
     return [part for part in message["content"] if part["type"] == kind]
 
 
-async def test_what_the_reader_saw_is_kept(caller: Caller, model: DemoModel):
+async def test_what_the_reader_saw_is_kept(caller: Caller, model: DemoModel, rows: Rows):
     said = held("seen", 4)
     chat = await caller.create(said)
     reader = caller.read(chat)
@@ -54,6 +41,8 @@ async def test_what_the_reader_saw_is_kept(caller: Caller, model: DemoModel):
     assert WORDS.startswith(kept)
     assert kept.startswith(seen)
     await caller.agree(reader, chat, [said], [kept])
+    (row,) = await rows.ask("SELECT * FROM messages WHERE chat_id = :chat AND role = 'assistant'", chat=chat)
+    assert (row.usage, row.runtime_ms, row.provider_response_id) == (None, None, None)
     await goes_on(caller, chat)
 
 
@@ -99,6 +88,7 @@ async def test_a_half_written_call_is_kept_with_an_error_for_its_result(caller: 
     assert result["role"] == "tool"
     assert closed["tool_call_id"] == kept["tool_call_id"]
     assert closed["is_error"] is True
+    assert closed["created_at"] > answer["content"][0]["created_at"], "it is of the time of the interrupt"
     await caller.agree(reader, chat, [said], [WORDS])
     await goes_on(caller, chat)
 
@@ -127,11 +117,11 @@ async def test_the_queue_goes_on_after_an_interrupt(caller: Caller, model: DemoM
     reader = caller.read(chat)
     await model.reached("queue-behind")
     for word in ("second", "third"):
-        await caller.send(chat, asked(word))
+        await caller.send(chat, says(word))
     await stop(caller, chat)
     await reader.rested(3)
     kept = text_of(reader.answers()[0])
-    await caller.agree(reader, chat, [said, asked("second"), asked("third")], [kept, "second", "third"])
+    await caller.agree(reader, chat, [said, says("second"), says("third")], [kept, "second", "third"])
 
 
 async def test_an_interrupt_stops_the_turn_it_was_accepted_for_and_no_other(

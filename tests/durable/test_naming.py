@@ -199,6 +199,17 @@ async def test_a_label_that_fails_is_not_asked_for_again(namer: Caller, model: D
     assert len(asides(model, LABEL)) == 1
 
 
+async def test_an_answer_of_blanks_ends_the_turn_and_no_label_is_asked_for(
+    namer: Caller, model: DemoModel, rows: Rows, temporal: Client
+):
+    chat = await namer.create(said({"text": " \n\t "}, aside=labelled("Never asked for")))
+    await until_labelled(rows, chat, "Finished latest turn")
+    await named_to_the_end(temporal, chat)
+    assert asides(model, LABEL) == []
+    assert [message["role"] for message in await namer.messages(chat)] == ["user"]
+    await namer.rows.sound(chat)
+
+
 async def test_a_label_that_comes_late_does_not_land_on_a_newer_turn(
     namer: Caller, model: DemoModel, rows: Rows, temporal: Client
 ):

@@ -5,22 +5,11 @@ from collections import Counter
 
 import httpx2
 
-from activities.providers.demo import DemoModel, script_block
+from activities.providers.demo import DemoModel
 from tests.durable.caller import Caller, text_of
+from tests.durable.saying import WORDS, held, says
 
-WORDS = "one two three four five six seven eight nine ten"
 QUEUE_LIMIT = 20
-
-
-def asked(word: str) -> str:
-    """A message that is answered with `word`."""
-    return script_block({"text": word}) + f" say {word}"
-
-
-def held(hold: str, after_pieces: int = 4) -> str:
-    """A message whose answer stops in the middle."""
-    step = {"text": WORDS, "pieces": 10, "hold": {"name": hold, "after_pieces": after_pieces}}
-    return script_block(step) + f" {hold}"
 
 
 def statuses(answers: list[httpx2.Response]) -> Counter[int]:
@@ -45,7 +34,7 @@ async def test_a_full_queue_refuses_and_what_it_took_is_answered_in_its_order(
     reader = caller.read(chat)
     await model.reached("full-queue")
     words = [f"word{number}" for number in range(25)]
-    answers = await asyncio.gather(*(caller.try_to_send(chat, asked(word)) for word in words))
+    answers = await asyncio.gather(*(caller.try_to_send(chat, says(word)) for word in words))
     assert statuses(answers) == {200: QUEUE_LIMIT, 429: 5}
     places = {
         word: answer.json()["queued_message"]["id"]
@@ -55,29 +44,29 @@ async def test_a_full_queue_refuses_and_what_it_took_is_answered_in_its_order(
     in_order = sorted(places, key=lambda word: places[word])
     model.release("full-queue")
     await reader.rested(1 + QUEUE_LIMIT)
-    said = [held("full-queue"), *map(asked, in_order)]
+    said = [held("full-queue"), *map(says, in_order)]
     await caller.agree(reader, chat, said, [WORDS, *in_order])
 
 
 async def test_a_repeated_key_is_one_message_however_many_ask_at_once(caller: Caller):
-    chat = await caller.create(asked("before"))
+    chat = await caller.create(says("before"))
     reader = caller.read(chat)
     await reader.rested()
-    sent = await asyncio.gather(*(caller.send(chat, asked("once"), key="the-one") for _ in range(10)))
+    sent = await asyncio.gather(*(caller.send(chat, says("once"), key="the-one") for _ in range(10)))
     assert all(answer == sent[0] for answer in sent)
     await reader.rested(2)
-    await caller.agree(reader, chat, [asked("before"), asked("once")], ["before", "once"])
+    await caller.agree(reader, chat, [says("before"), says("once")], ["before", "once"])
 
 
 async def test_a_repeated_key_is_one_message_in_the_queue_of_a_busy_chat(caller: Caller, model: DemoModel):
     chat = await caller.create(held("busy-key"))
     reader = caller.read(chat)
     await model.reached("busy-key")
-    sent = await asyncio.gather(*(caller.send(chat, asked("once"), key="the-one") for _ in range(10)))
+    sent = await asyncio.gather(*(caller.send(chat, says("once"), key="the-one") for _ in range(10)))
     assert all(answer == sent[0] for answer in sent)
     model.release("busy-key")
     await reader.rested(2)
-    await caller.agree(reader, chat, [held("busy-key"), asked("once")], [WORDS, "once"])
+    await caller.agree(reader, chat, [held("busy-key"), says("once")], [WORDS, "once"])
 
 
 async def test_an_interrupt_that_meets_the_end_of_its_turn_is_accepted_or_refused(
@@ -96,11 +85,9 @@ async def test_an_interrupt_that_meets_the_end_of_its_turn_is_accepted_or_refuse
         await reader.rested()
         (kept,) = reader.answers()
         assert WORDS.startswith(text_of(kept))
-        await caller.send(chat, asked("next"))
+        await caller.send(chat, says("next"))
         await reader.rested(2)
-        await caller.agree(
-            reader, chat, [held(hold, after_pieces=99), asked("next")], [text_of(kept), "next"]
-        )
+        await caller.agree(reader, chat, [held(hold, after_pieces=99), says("next")], [text_of(kept), "next"])
         return answer.status_code
 
     seen: set[int] = set()
@@ -114,16 +101,16 @@ async def test_an_interrupt_that_meets_the_end_of_its_turn_is_accepted_or_refuse
 
 async def test_archiving_and_sending_at_once_happen_in_one_of_two_orders(caller: Caller):
     async def race(pause: float) -> str:
-        chat = await caller.create(asked("before"))
+        chat = await caller.create(says("before"))
         reader = caller.read(chat)
         await reader.rested()
-        sending = asyncio.create_task(caller.try_to_send(chat, asked("after")))
+        sending = asyncio.create_task(caller.try_to_send(chat, says("after")))
         await asyncio.sleep(pause)  # a message has the longer way: it is stored first
         archived = await caller.set_archived(chat, True)
         sent = await sending
-        said, answers = [asked("before")], ["before"]
+        said, answers = [says("before")], ["before"]
         if sent.status_code == 200:
-            said, answers = [*said, asked("after")], [*answers, "after"]
+            said, answers = [*said, says("after")], [*answers, "after"]
         await reader.rested(len(answers))
         await caller.agree(reader, chat, said, answers)
         stored = (await caller.http.get(f"{caller.url}/{chat}")).json()
@@ -157,10 +144,10 @@ async def test_a_message_that_interrupts_comes_after_what_was_said_until_then(
     await model.reached("overruled")
     await reader.until(lambda r: "three" in r.preview)
     seen = reader.preview
-    sent = await caller.send(chat, asked("instead"), busy="interrupt")
+    sent = await caller.send(chat, says("instead"), busy="interrupt")
     assert sent["queued"] is True
     await reader.rested(2)
     partial = text_of(reader.answers()[0])
     assert WORDS.startswith(partial)
     assert partial.startswith(seen)
-    await caller.agree(reader, chat, [held("overruled"), asked("instead")], [partial, "instead"])
+    await caller.agree(reader, chat, [held("overruled"), says("instead")], [partial, "instead"])

@@ -5,7 +5,9 @@ sent is held against the rules of its protocol.
 """
 
 import base64
+import json
 from itertools import permutations
+from uuid import uuid4
 
 import pytest
 
@@ -61,19 +63,58 @@ async def test_tools_in_parallel(talk: Talk, kind: str) -> None:
     await talk.is_sound("", "Noon.")
 
 
+async def whole_turn_seen(talk: Talk, kind: str, more: Body) -> None:
+    """A turn with thoughts and a tool, whose reader was there from the first word."""
+    name = f"seen-{kind}-{uuid4()}"
+    hold = {"name": name, "after_pieces": 1}
+    step = {"thinking": "Both.", **more, "text": "See.", "tools": [TIME], "hold": hold}
+    reader = await talk.say(kind, step, {"text": "Done."})
+    await reader.until(lambda r: r.preview == "See.")
+    talk.model.release(name)
+    await reader.rested(2)
+
+
 @pytest.mark.parametrize("kind", SEARCHING)
 async def test_a_search_of_the_vendor_beside_a_tool_of_ours(talk: Talk, kind: str) -> None:
-    messages = await talk.turn(
-        kind, {"thinking": "Both.", **SEARCH, "text": "See.", "tools": [TIME]}, {"text": "Done."}
-    )
+    await whole_turn_seen(talk, kind, SEARCH)
+    messages = await talk.caller.messages(talk.chat)
     hosted = [part for part in parts(messages, "tool-call", "assistant") if part.get("provider_executed")]
     results = parts(messages, "tool-result", "assistant")
     assert [part["tool_name"] for part in hosted] == ["web_search"]
     assert [part["tool_call_id"] for part in results] == [part["tool_call_id"] for part in hosted]
     assert len(parts(messages, "tool-result", "tool")) == 1, "the search is not run here"
-    assert [part["url"] for part in parts(messages, "source")] == ["https://example.org/weather"]
+    answer = [part["type"] for part in messages[1]["content"]]
+    assert answer.index("tool-result") == answer.index("tool-call") + 1, "its result is right behind it"
+    seen = [event["message_part"]["part"] for event in talk.reader.seen if event["type"] == "message_part"]
+    for told in (parts(messages, "source"), [part for part in seen if part["type"] == "source"]):
+        assert [part["url"] for part in told] == ["https://example.org/weather"]
     await talk.turn(kind, {"text": "Again."})
     await talk.is_sound("See.", "Done.", "Again.")
+
+
+@pytest.mark.parametrize("kind", SEARCHING)
+async def test_a_search_of_the_vendor_alone_ends_the_turn(talk: Talk, kind: str) -> None:
+    messages = await talk.turn(kind, {"text": "So it is.", **SEARCH})
+    assert [message["role"] for message in messages] == ["user", "assistant"]
+    kinds = [part["type"] for part in messages[1]["content"] if part["type"] != "source"]
+    assert kinds == ["tool-call", "tool-result", "text"]
+    assert len(talk.sent()) == 1
+    await talk.is_sound("So it is.")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_nobody_is_shown_what_is_the_vendors(talk: Talk, kind: str) -> None:
+    search = SEARCH if kind in SEARCHING else {}
+    await whole_turn_seen(talk, kind, search)
+    stored = await talk.caller.rows.ask(
+        "SELECT content FROM messages WHERE chat_id = :chat AND role = 'assistant'", chat=talk.chat
+    )
+    # OpenAI tells nothing that would have to go back over this interface
+    assert ("provider_metadata" in str(stored)) == (kind != "openai-chat")
+    chat = (await talk.caller.http.get(f"{talk.caller.url}/{talk.chat}")).json()
+    shown = json.dumps([chat, await talk.caller.messages(talk.chat), talk.reader.seen])
+    hidden = ("provider_metadata", "provider_response_id", "signature", "encrypted")
+    assert [word for word in hidden if word in shown] == []
 
 
 async def upload(talk: Talk, data: bytes, name: str, media_type: str) -> str:

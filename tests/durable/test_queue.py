@@ -1,25 +1,13 @@
 """Messages of the queue that are taken out, or taken first."""
 
-from typing import Any
 from uuid import uuid4
 
 from activities.providers.demo import DemoModel, script_block
 from tests.durable.caller import Caller, text_of
 from tests.durable.processes import ToolWorker
+from tests.durable.saying import WORDS, held, says
 from tests.durable.side_effects import Effects
-from tests.durable.tools import asked, awaited, call, results
-
-WORDS = "one two three four five six seven eight nine ten"
-THEIRS: dict[str, Any] = {"unsafe_dynamic_tools": [{"name": "theirs", "input_schema": {"properties": {}}}]}
-
-
-def says(word: str) -> str:
-    return script_block({"text": word}) + f" say {word} {uuid4()}"
-
-
-def held(hold: str) -> str:
-    step = {"text": WORDS, "pieces": 10, "hold": {"name": hold, "after_pieces": 4}}
-    return script_block(step) + f" {hold}"
+from tests.durable.tools import THEIRS, asked, awaited, call, results
 
 
 async def queue(caller: Caller, chat: str, *texts: str) -> list[int]:

@@ -12,27 +12,21 @@ from cli.stack import Stack
 from tests.durable.caller import Body, Caller, text_of
 from tests.durable.processes import another_api
 from tests.durable.rows import Rows
+from tests.durable.saying import WORDS, held, says
 from tests.durable.tools import awaited
 
-WORDS = "one two three four five six seven eight nine ten"
 PAUSES = [number * 0.005 for number in range(8)]
 """From a command that comes well before what it races with to one that comes well after."""
 
 
-def asked(word: str) -> str:
-    return script_block({"text": word}) + f" say {word} {uuid4()}"
-
-
-def held(hold: str, **more: object) -> str:
-    """A message whose answer waits right before its end."""
-    step = {"text": WORDS, "pieces": 10, "hold": {"name": hold, "after_pieces": 99}, **more}
-    return script_block(step) + f" {hold}"
+AT_THE_END = 99
+"""Pieces behind which only the end of the answer comes."""
 
 
 async def test_an_edit_that_meets_the_end_of_a_step(caller: Caller, model: DemoModel):
     async def race(pause: float) -> None:
         name = f"edit-{uuid4()}"
-        said, instead = held(name), asked("instead")
+        said, instead = held(name, AT_THE_END), says("instead")
         chat = await caller.create(said)
         reader = caller.read(chat)
         await model.reached(name)
@@ -51,7 +45,7 @@ async def test_an_edit_that_meets_the_end_of_a_step(caller: Caller, model: DemoM
 async def test_a_message_that_meets_the_end_of_the_turn(caller: Caller, model: DemoModel):
     async def race(pause: float) -> bool:
         name = f"send-{uuid4()}"
-        said, after = held(name), asked("after")
+        said, after = held(name, AT_THE_END), says("after")
         chat = await caller.create(said)
         reader = caller.read(chat)
         await model.reached(name)
@@ -88,7 +82,7 @@ async def test_an_interrupt_that_meets_a_failure(caller: Caller, model: DemoMode
         await reader.until(lambda r: r.status in ("waiting", "error"))
         assert (answer.status_code, reader.status) in ((200, "waiting"), (409, "error"))
         await caller.rows.sound(chat)
-        await caller.send(chat, asked("next"))
+        await caller.send(chat, says("next"))
         await reader.until(lambda r: r.answers() and text_of(r.answers()[-1]) == "next")
         await reader.until(lambda r: r.status == "waiting")
         await caller.rows.sound(chat)

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from activities.providers.demo import DemoModel
 from cli.stack import Stack
-from tests.durable.caller import Caller
+from tests.durable.caller import Caller, text_of
 from tests.durable.processes import ToolWorker
 from tests.durable.rows import Rows
 from tests.durable.side_effects import Effects
@@ -123,6 +123,21 @@ async def test_a_result_is_seen_the_moment_its_tool_ends_and_the_rows_keep_the_o
     assert first["created_at"] > second["created_at"]
 
 
+async def test_a_call_that_goes_wrong_leaves_the_others_alone(
+    worker: ToolWorker, caller: Caller, model: DemoModel, effects: Effects, word: str
+):
+    calls = [call("breaks", word), call("garbled", word), call("last_fails", word)]
+    chat, reader = await asked(caller, *calls, call("once", word, waits=False))
+    await reader.rested(2)
+    broken, garbled, refused, done = await results(caller, chat)
+    assert (broken["is_error"], broken["result"]) == (True, "The tool breaks failed: RuntimeError: boom")
+    assert garbled["result"] == {"half \ufffd": ["\ufffd of a pair", word]}
+    assert (refused["is_error"], refused["result"]) == (True, "not today")
+    assert (done["result"], effects.lines(word)) == ({"done": word}, ["began", "done"])
+    assert len(model.requests) == 2
+    await sound(caller, reader, chat)
+
+
 async def test_an_interrupt_ends_what_runs_and_keeps_what_is_done(
     worker: ToolWorker, caller: Caller, effects: Effects, word: str
 ):
@@ -137,6 +152,8 @@ async def test_an_interrupt_ends_what_runs_and_keeps_what_is_done(
     first, second, third = await results(caller, chat)
     assert (first["is_error"], third["is_error"]) == (True, True)
     assert second["result"] == {"done": f"{word}b"}
+    assert second["created_at"] < min(first["created_at"], third["created_at"]), "each keeps its own time"
+    assert [text_of(answer) for answer in reader.answers()] == ["Let me see."]
     await caller.rows.sound(chat)
 
 

@@ -6,6 +6,9 @@ from uuid import uuid4
 from activities.providers.demo import script_block
 from tests.durable.caller import Body, Caller, Reader
 
+THEIRS: Body = {"unsafe_dynamic_tools": [{"name": "theirs", "input_schema": {"properties": {}}}]}
+"""What a chat is made with whose client runs the tool `theirs`."""
+
 
 def call(name: str, word: str, **more: Any) -> Body:
     return {"name": name, "input": {"word": word, **more}}

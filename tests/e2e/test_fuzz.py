@@ -81,5 +81,6 @@ async def what_came_of_it(stack: Stack, chat: str) -> tuple[int, int]:
             (await http.get("/chats", params={"q": f"archived:{which}"})).json()
             for which in ("true", "false")
         ]
-        messages = (await http.get(f"/chats/{chat}/messages")).json()["messages"]
-    return len(archived) + len(others), len(messages)
+        said = await http.get(f"/chats/{chat}/messages")
+        assert said.status_code == 200, said.text
+    return len(archived) + len(others), len(said.json()["messages"])

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from cli.stack import Stack
+from cli.stack import PartFailed, Stack
 from tests.durable.processes import ToolWorker
 from tests.soak.plan import Disturbance, Part, Strike, chaos_plan
 
 _IN_ORDER: tuple[Part, ...] = ("postgres", "valkey", "temporal", "worker", "other-worker", "api")
 """Each part is started when those it needs are there."""
+
+_TRIES = 3
 
 
 class Chaos:
@@ -86,5 +88,17 @@ class Chaos:
         worker = self._workers.get(strike.part)
         if strike.deed == "freeze":
             worker.thaw() if worker else self._stack.thaw(strike.part)
+        elif worker:
+            await worker.start()
         else:
-            await (worker.start() if worker else self._stack.start(strike.part))
+            await self._start(strike.part)
+
+    async def _start(self, part: Part) -> None:
+        """Start a part. On a machine that is busy with this and more, one may need more than its time."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return await self._stack.start(part)
+            except PartFailed:
+                self._counts[f"late: {part}"] += 1
+                if attempt == _TRIES:
+                    raise

@@ -27,6 +27,7 @@ from tests.soak.chaos import Chaos
 from tests.soak.evidence import Places
 from tests.soak.journal import Journal
 from tests.soak.life import Life
+from tests.soak.logs import judge_logs
 from tests.soak.motion import judge_motion
 from tests.soak.plan import chat_plan
 from tests.soak.report import Report
@@ -85,6 +86,7 @@ class Soak:
                 await self._live(stack, workers, model, caller)
             self.report.add("motion", await judge_motion(stack, rows, self.report.counts))
             await engine.dispose()
+            self.report.add("logs", judge_logs(stack.directory.path / "logs"))
             for name, worker in workers.items():
                 self._mind_deaths(name, "ended" if worker.died else "runs")
                 await worker.kill()

@@ -49,6 +49,8 @@ def by_words(text: str) -> list[str]:
 
 def by_count(text: str, count: int) -> list[str]:
     """Split a text into `count` parts of nearly equal length, or into its characters when it has fewer."""
+    if not text:
+        return []
     count = min(count, len(text))
     edges = [len(text) * index // count for index in range(count + 1)]
     return [text[start:end] for start, end in zip(edges, edges[1:], strict=False)]

@@ -59,13 +59,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Call:
-    """A call while it is written. It begins when its name is known; arguments may come before."""
+    """A call while it is written. It begins when its name is known; the rest may come before."""
 
     block: int
     call_id: str | None
     name: str = ""
     begun: bool = False
     early: list[str] = field(default_factory=list[str])
+    extra: Any = None
 
 
 class ChunkReader:
@@ -188,9 +189,11 @@ class ChunkReader:
         written = function.get("arguments") or ""
         if not isinstance(written, str):
             written = orjson.dumps(written).decode()
+        call.extra = piece.get("extra_content") or call.extra
         yield from self._write(call, written)
-        if extra := piece.get("extra_content"):
-            yield self._noted(call.block, {"extra_content": extra})
+        if call.begun and call.extra:
+            yield self._noted(call.block, {"extra_content": call.extra})
+            call.extra = None
 
     def _write(self, call: _Call, written: str) -> Iterator[ModelEvent]:
         if not call.name:

@@ -81,6 +81,7 @@ class ResponseReader:
         self._stored = stored
         self._items: dict[int, _Open] = {}
         self._told: set[str] = set()
+        self._unannounced: set[int] = set()
 
     def read(self, data: str) -> Iterator[ModelEvent]:
         """See `EventReader`. Types of events that are not known bring none."""
@@ -105,7 +106,7 @@ class ResponseReader:
             case "response.reasoning_text.delta":
                 yield from self._think(event, "content", event["content_index"])
             case "response.function_call_arguments.delta":
-                yield from self._write(event["output_index"], event["delta"])
+                yield from self._argue(event["output_index"], event["delta"])
             case "response.output_item.added":
                 yield from self._begin(event["output_index"], event["item"])
             case "response.output_item.done":
@@ -139,8 +140,16 @@ class ResponseReader:
                 text = _PARAGRAPH + text
         yield ReasoningDelta(_block(index), text)
 
+    def _argue(self, index: int, json_text: str) -> Iterator[ModelEvent]:
+        """A piece of arguments. Of a call that nobody has announced it is not known what is missing: they are
+        taken from its end, where they are whole."""
+        if index not in self._items:
+            self._unannounced.add(index)
+        if index not in self._unannounced and not self._items[index].done:
+            yield from self._write(index, json_text)
+
     def _write(self, index: int, json_text: str) -> Iterator[ModelEvent]:
-        told = self._item(index, "function_call").told
+        told = self._items[index].told
         told[0] = told.get(0, 0) + len(json_text)
         if json_text:
             yield ToolCallDelta(_block(index), json_text)

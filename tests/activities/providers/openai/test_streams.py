@@ -95,6 +95,19 @@ def test_arguments_in_one_piece_after_none_before() -> None:
     assert args_of(parts) == [{"x": 1}]
 
 
+def test_arguments_of_a_call_that_was_announced_late_or_told_again_are_taken_whole_and_once() -> None:
+    pieces: list[Event] = [
+        {"type": "response.function_call_arguments.delta", "output_index": 0, "delta": text}
+        for text in ('{"x"', ": 1}")
+    ]
+    added = {"type": "response.output_item.added", "output_index": 0, "item": {**ITEM, "arguments": ""}}
+    done = {"type": "response.output_item.done", "output_index": 0, "item": ITEM}
+    for events in ([*pieces, done], [pieces[0], added, pieces[1], done], [added, *pieces, done, *pieces]):
+        parts, finish = built(responses(), [*events, completed(ITEM)])
+        assert args_of(parts) == [{"x": 1}]
+        assert finish.reason is FinishReason.TOOL_CALLS
+
+
 def test_paragraphs_of_a_summary_are_set_apart() -> None:
     pieces = [
         {"type": "response.reasoning_summary_text.delta", "output_index": 0, "summary_index": i, "delta": t}
@@ -193,10 +206,11 @@ def test_calls_without_number_or_id_get_both() -> None:
 
 
 def test_a_call_begins_when_its_name_is_known() -> None:
-    early = call(0, id="a", function={"arguments": '{"x"'})
+    early = call(0, id="a", function={"arguments": '{"x"'}, extra_content={"signed": 1})
     late = call(0, function={"name": "f", "arguments": ": 1}"})
     parts, _ = built(chat(), [early, late, delta("tool_calls"), "[DONE]"])
     assert (parts[0]["tool_name"], parts[0]["args"]) == ("f", {"x": 1})
+    assert parts[0]["provider_metadata"]["x"] == {"extra_content": {"signed": 1}}
 
 
 def test_thought_signatures_of_calls_are_kept() -> None:
