@@ -6,20 +6,27 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from redis.asyncio import Redis
-from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from benchmarks.processes import memory_bytes
 from benchmarks.readers import Readers, Until, get, median_and_p99, stamp
 from cli.stack import Stack
-from models.store.tables import chats
 from models.stream import Episode, Preview, PreviewPart, encode_entry, stream_key
 from runtime.database import open_engine
 from runtime.redis import open_redis
 
+_COPY = """
+INSERT INTO chats
+SELECT copy.* FROM chats AS one, generate_series(1, %(count)s),
+  LATERAL jsonb_populate_record(one, jsonb_build_object(
+    'id', gen_random_uuid(), 'idempotency_key', NULL,
+    'status', 'running', 'history_version', 1, 'generation_attempt', 1)) AS copy
+ WHERE one.id = %(chat)s
+RETURNING id
+"""
 _EPISODE = Episode(1, 1)
 _ROUNDS = 20
 _AT_ONCE = 200
@@ -45,17 +52,10 @@ class Crowd:
 
 
 async def copies_of(engine: AsyncEngine, chat: str, count: int) -> list[UUID]:
-    """Chats like this one, as if each were in the middle of its first step."""
-    of_chat = chats.c.id == UUID(chat)
-    async with engine.begin() as conn:
-        await conn.execute(
-            update(chats).where(of_chat).values(status="running", history_version=1, generation_attempt=1)
-        )
-        row = (await conn.execute(select(chats).where(of_chat))).mappings().one()
-        made = [uuid4() for _ in range(count)]
-        await conn.execute(insert(chats), [{**row, "id": one, "idempotency_key": None} for one in made])
-        await conn.execute(update(chats).where(of_chat).values(status="waiting"))
-    return made
+    """Chats like this one, each as if it were in the middle of its first step."""
+    async with engine.connect() as conn:
+        made = await conn.exec_driver_sql(_COPY, {"chat": chat, "count": count})
+        return list(made.scalars())
 
 
 async def _say(redis: Redis, of: Sequence[UUID], seq: int) -> None:
