@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,12 +20,11 @@ from runtime.redis import open_redis
 
 _COPY = """
 INSERT INTO chats
-SELECT copy.* FROM chats AS one, generate_series(1, %(count)s),
+SELECT copy.* FROM chats AS one, unnest(%(ids)s::uuid[]) AS new (id),
   LATERAL jsonb_populate_record(one, jsonb_build_object(
-    'id', gen_random_uuid(), 'idempotency_key', NULL,
+    'id', new.id, 'idempotency_key', NULL,
     'status', 'running', 'history_version', 1, 'generation_attempt', 1)) AS copy
  WHERE one.id = %(chat)s
-RETURNING id
 """
 _EPISODE = Episode(1, 1)
 _ROUNDS = 20
@@ -53,9 +52,10 @@ class Crowd:
 
 async def copies_of(engine: AsyncEngine, chat: str, count: int) -> list[UUID]:
     """Chats like this one, each as if it were in the middle of its first step."""
+    made = [uuid4() for _ in range(count)]
     async with engine.connect() as conn:
-        made = await conn.exec_driver_sql(_COPY, {"chat": chat, "count": count})
-        return list(made.scalars())
+        await conn.exec_driver_sql(_COPY, {"chat": chat, "ids": made})
+    return made
 
 
 async def _say(redis: Redis, of: Sequence[UUID], seq: int) -> None:
