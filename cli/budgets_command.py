@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Limits on what calls of models may cost.", no_args_is_help=True)
 
 _MICROS = 1_000_000
+_MOST = 10**15
 
 
 class Period(StrEnum):
@@ -36,11 +37,11 @@ def micros_of(amount: str) -> int:
     """Dollars as people write them.
 
     Raises:
-        CommandError: they are none, or finer than a micro.
+        CommandError: they are none, finer than a micro, or more than there are.
     """
     try:
         micros = Decimal(amount.removeprefix("$").replace(",", "")) * _MICROS
-        if micros == micros.to_integral_value() and micros >= 0:
+        if 0 <= micros <= _MOST and micros == micros.to_integral_value():
             return int(micros)
     except (InvalidOperation, ValueError, OverflowError):
         pass

@@ -18,7 +18,7 @@ async def test_commands_run_where_the_sandbox_works(tmp_path: Path) -> None:
     assert list((tmp_path / "workspaces").iterdir()) == []  # the trial leaves nothing
     assert {tool.name for tool in builtin_tools(workspaces)} == {
         *("current_time", "edit_files", "execute", "process_list", "process_output", "process_signal"),
-        *("read_file", "write_file"),
+        *("attach_file", "read_file", "write_file"),
     }
 
 

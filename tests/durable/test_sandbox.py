@@ -74,3 +74,21 @@ async def test_a_stopped_command_is_killed(perdure: Stack, caller: Caller):
     (process,) = listed[0]["processes"]
     assert (process["running"], process["exit_code"]) == (False, 137)
     assert (files / "log").read_text() == "began\n"
+
+
+async def test_a_file_of_the_sandbox_is_given_to_the_user(perdure: Stack, caller: Caller):
+    make = {"name": "execute", "input": {"command": "mkdir out && printf 'a,b\\n1,2\\n' > out/table.csv"}}
+    give = {"name": "attach_file", "input": {"path": "out/table.csv"}}
+    said = script_block({"tools": [make]}, {"tools": [give]}, {"text": "There."})
+    chat = await caller.create(f"{said} {uuid4()}")
+    reader = caller.read(chat)
+    await reader.rested(3)
+    stored = await caller.messages(chat)
+    made, gave = [part for message in stored for part in message["content"] if part["type"] == "tool-call"]
+    assert made["parsed_commands"] == [["mkdir", "out"], ["printf", "a,b\\n1,2\\n"]]
+    (file,) = [part for part in stored[3]["content"] if part["type"] == "file"]
+    (told,) = [part["result"] for part in stored[4]["content"]]
+    assert (stored[3]["content"][0], told["file_id"]) == (gave, file["file_id"])
+    assert (file["name"], file["media_type"], told["size"]) == ("table.csv", "text/csv", 8)
+    assert (await caller.http.get(f"{caller.url}/files/{file['file_id']}")).content == b"a,b\n1,2\n"
+    assert [reader.messages[key] for key in sorted(reader.messages)] == stored

@@ -5,6 +5,9 @@ from pathlib import Path
 
 _OURS = ("api", "worker", "other-worker")
 _ERROR = "[error"
+_HARMLESS = ("ASGI callable returned without completing handshake.",)
+"""What uvicorn says of every socket that was refused with an answer of its own."""
+
 _MOST = 5
 
 
@@ -15,7 +18,11 @@ def judge_logs(directory: Path) -> list[str]:
 
 def _errors(name: str, log: Path) -> Iterator[str]:
     lines = log.read_text(errors="replace").splitlines()
-    places = [number for number, line in enumerate(lines) if _ERROR in line]
+    places = [
+        number
+        for number, line in enumerate(lines)
+        if _ERROR in line and not any(harmless in line for harmless in _HARMLESS)
+    ]
     for place in places[:_MOST]:
         yield f"{name} says {lines[place]} / {_last_of_traceback(lines[place + 1 :])}"
     if len(places) > _MOST:
