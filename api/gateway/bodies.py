@@ -5,7 +5,7 @@ the vendor is asked. What goes on is the bytes that came.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -114,13 +114,18 @@ class Question:
     Attributes:
         size: bytes of the body.
         streamed: the answer is wanted as a stream.
-        max_output_tokens: of all answers together; None: it does not say.
+        max_output_tokens: of each answer; None: it does not say.
+        answers: how many are wanted.
+        refers: it may stand for more than the text in it: pictures, files, stored conversations, or tools
+            with which the vendor brings in something of its own.
     """
 
     model: str
     size: int
     streamed: bool
-    max_output_tokens: int | None
+    max_output_tokens: int | None = None
+    answers: int = 1
+    refers: bool = False
 
 
 _OUTPUT_LIMITS = {
@@ -152,5 +157,75 @@ def understand(endpoint: Endpoint, pieces: list[bytes]) -> Question:
     limits = [fields.get(name) for name in _OUTPUT_LIMITS.get(endpoint.name, ())]
     told = next((limit for limit in limits if isinstance(limit, int) and limit > 0), None)
     answers = fields.get("n")
-    times = answers if isinstance(answers, int) and answers > 1 else 1
-    return Question(model, len(whole), fields.get("stream") is True, None if told is None else told * times)
+    return Question(
+        model,
+        len(whole),
+        streamed=fields.get("stream") is True,
+        max_output_tokens=told,
+        answers=answers if isinstance(answers, int) and answers > 1 else 1,
+        refers=_refers(fields),
+    )
+
+
+_OF_TEXT = frozenset(
+    {
+        *(
+            "model",
+            "stream",
+            "stream_options",
+            "n",
+            "max_tokens",
+            "max_output_tokens",
+            "max_completion_tokens",
+        ),
+        *("messages", "input", "system", "instructions", "tools", "tool_choice", "parallel_tool_calls"),
+        *("temperature", "top_p", "top_k", "top_logprobs", "logprobs", "logit_bias", "seed", "stop"),
+        *("stop_sequences", "presence_penalty", "frequency_penalty", "thinking", "reasoning", "text"),
+        *(
+            "reasoning_effort",
+            "verbosity",
+            "response_format",
+            "output_config",
+            "include",
+            "store",
+            "metadata",
+        ),
+        *("user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "service_tier"),
+        *("functions", "function_call", "truncation", "max_tool_calls", "cache_control", "background"),
+    }
+)
+"""Fields that bring nothing into a conversation but the text in them."""
+
+_TEXTS = frozenset(
+    {
+        *("text", "input_text", "output_text", "refusal", "summary_text", "reasoning_text", "message"),
+        *("thinking", "redacted_thinking", "reasoning", "tool_use", "tool_result", "function_call"),
+        *("function_call_output", "custom_tool_call", "custom_tool_call_output"),
+    }
+)
+"""Types of messages, items and parts that are what they say."""
+
+_OWN_TOOLS = (None, "function", "custom")
+"""Types of tools that the caller runs."""
+
+
+def _refers(fields: Mapping[str, Any]) -> bool:
+    if any(value for name, value in fields.items() if name not in _OF_TEXT):
+        return True
+    if any(tool.get("type") not in _OWN_TOOLS for tool in _objects(fields.get("tools"))):
+        return True
+    waiting = _objects(fields.get("messages")) + _objects(fields.get("input"))
+    while waiting:
+        part = waiting.pop()
+        if part.get("type", "message") not in _TEXTS:
+            return True
+        waiting += _objects(part.get("content")) + _objects(part.get("output"))
+    return False
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    """The objects of an array; of anything else that is none of text, one that nobody knows."""
+    if not isinstance(value, list):
+        return [] if value is None or isinstance(value, str) else [{"type": "unknown"}]
+    members = cast("list[Any]", value)
+    return [cast("dict[str, Any]", one) if isinstance(one, dict) else {"type": "unknown"} for one in members]

@@ -9,19 +9,19 @@ import structlog
 from pydantic import SecretStr
 
 from api.errors import ApiError, not_found
+from api.gateway.costs import UNKNOWN_CONTEXT, Terms
 from api.gateway.errors import GatewayError, wrong
 from api.gateway.wires import Endpoint, Wire, wire_of
 from api.services import Services
 from models.addresses import ANTHROPIC_URL, OPENAI_PLACES
-from models.model_options import CallConfig, Prices
+from models.model_options import CallConfig
 from models.permissions import Permission
-from models.pricing import is_priced
 from models.providers import ProviderType
 from models.store.accounts import Caller
 from models.store.configuration import ModelRecord, ProviderRecord
 from runtime.configuration.availability import Unavailable, why_unavailable
 from runtime.configuration.keys import UserKeys
-from runtime.known_models import known_model
+from runtime.known_models import prices_in_effect
 from runtime.secrets import SecretsError
 
 log = structlog.get_logger("gateway")
@@ -113,9 +113,8 @@ def not_offered(why: str) -> ApiError:
     return ApiError(404, "The gateway does not offer this.", why)
 
 
-async def prices_of(services: Services, caller: Caller, upstream: Upstream, model: str) -> Prices:
-    """What the calls of a model cost: as configured, or else as publicly known; without any price where
-    neither says.
+async def terms_of(services: Services, caller: Caller, upstream: Upstream, model: str) -> Terms:
+    """On what terms a model may be called: with prices as configured, or else as publicly known.
 
     Raises:
         ApiError: 404, the organization has this model, and not for the caller; or it has it not, and only
@@ -125,10 +124,11 @@ async def prices_of(services: Services, caller: Caller, upstream: Upstream, mode
     if not await _may_call(services, caller, upstream, record):
         raise ApiError(404, f"There is no model {model} here, or it is not for you.")
     config = record.config if record is not None and record.config is not None else CallConfig()
-    if is_priced(config.cost):
-        return config.cost
-    known = known_model(upstream.provider.type, model)
-    return known.prices if known is not None else Prices()
+    return Terms(
+        prices_in_effect(upstream.provider.type, model, config),
+        record.context_limit if record is not None else UNKNOWN_CONTEXT,
+        None if record is None else record.id,
+    )
 
 
 async def _may_call(

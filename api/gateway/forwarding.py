@@ -38,6 +38,8 @@ _FAILURES = (httpx2.HTTPError, httpx2.InvalidURL, OSError)
 
 log = structlog.get_logger("gateway")
 
+_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.InvalidURL)
+
 
 def open_vendor_client() -> httpx2.AsyncClient:
     """The client of a process, for all vendors: it knows no provider, no key and no cookie. So there is
@@ -93,6 +95,7 @@ class Passage(Response):
         self._token_id = token_id
         self._status: int | None = None
         self._outcome = Outcome.UNFINISHED
+        self._was_free = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -135,6 +138,7 @@ class Passage(Response):
             response = await self._ask()
         except _FAILURES as error:
             self._outcome = Outcome.FAILED
+            self._was_free = isinstance(error, _NEVER_SENT)
             await self._tell(send, _unreachable(self._errand.provider, error))
             return
         try:
@@ -142,6 +146,7 @@ class Passage(Response):
                 await self._pass_back(response, send)
             else:
                 self._outcome = Outcome.FAILED
+                self._was_free = True
                 await self._refuse(response, send)
         except _FAILURES as error:
             # the caller's connection ends in the middle as the vendor's did: it must not look whole
@@ -221,7 +226,7 @@ class Passage(Response):
 
     async def _record(self) -> None:
         if self._call is not None:
-            await self._call.finish(self._outcome, self._status)
+            await self._call.finish(self._outcome, self._status, was_free=self._was_free)
 
 
 def _start(status: int, headers: list[tuple[bytes, bytes]]) -> dict[str, object]:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.auth.principals import admit, require_scope, secret_in_headers
 from api.gateway.bodies import Held, read_body, understand
-from api.gateway.choosing import Upstream, choose_upstream, not_offered, prices_of
+from api.gateway.choosing import Upstream, choose_upstream, not_offered, terms_of
 from api.gateway.errors import VendorRoute
 from api.gateway.findings import findings_of
 from api.gateway.forwarding import Errand, Passage
@@ -140,7 +140,7 @@ async def _begin(
     """Note the call; None if its kind is not recorded."""
     services = services_of(request)
     question = understand(endpoint, body)
-    prices = await prices_of(services, caller, upstream, question.model)
+    terms = await terms_of(services, caller, upstream, question.model)
     if not endpoint.recorded:
         return None
     new = NewCall(
@@ -154,7 +154,9 @@ async def _begin(
         endpoint=endpoint.name,
         streamed=question.streamed,
     )
-    return await services.calls.begin(new, prices, Tap(findings_of(endpoint)))
+    return await services.calls.begin(
+        new, question, terms, Tap(findings_of(endpoint)), provider=upstream.provider.label
+    )
 
 
 def _errand(request: Request, upstream: Upstream, path: str, body: list[bytes], held: Held) -> Errand:

@@ -13,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.types import Uuid
 
 from models.permissions import Permission, SiteRole
+from models.spending import Bill, Payer
 from models.store.accounts import Caller
-from models.store.reading import reading
+from models.store.reading import reading, transaction
+from models.store.spending import budgeted, pay
 from models.store.tables import gateway_calls, users
 from models.usage import Usage
 
@@ -110,20 +112,29 @@ class CallFilter:
     until: datetime | None = None
 
 
-async def begin_call(engine: AsyncEngine, new: NewCall) -> None:
-    """Note that a call is made."""
-    async with reading(engine) as conn:
-        await conn.execute(insert(gateway_calls).values(**asdict(new)))
-
-
-async def finish_call(engine: AsyncEngine, call_id: UUID, result: CallResult) -> bool:
-    """Complete the row of a call.
+async def begin_call(engine: AsyncEngine, new: NewCall) -> bool:
+    """Note that a call is made.
 
     Returns:
-        Whether this did it; whoever comes second changes nothing.
+        Whether there is a budget for it.
+    """
+    limited = budgeted(*Payer(new.organization_id, new.user_id).targets)
+    begun = insert(gateway_calls).values(**asdict(new)).returning(limited)
+    async with reading(engine) as conn:
+        return bool(await conn.scalar(begun))
+
+
+async def finish_call(
+    engine: AsyncEngine, call_id: UUID, result: CallResult, bill: Bill | None = None
+) -> bool:
+    """Complete the row of a call, and enter its bill into the books.
+
+    Returns:
+        Whether this did it; whoever comes second changes nothing of the row. The books know by themselves
+        what they know already.
     """
     usage = asdict(result.usage) if result.usage is not None else {}
-    async with reading(engine) as conn:
+    async with transaction(engine) as conn:
         done = await conn.execute(
             update(gateway_calls)
             .where(gateway_calls.c.id == call_id, gateway_calls.c.finished_at.is_(None))
@@ -137,6 +148,8 @@ async def finish_call(engine: AsyncEngine, call_id: UUID, result: CallResult) ->
                 **usage,
             )
         )
+        if bill is not None:
+            await pay(conn, bill)
         return done.rowcount > 0
 
 

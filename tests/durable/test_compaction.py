@@ -248,6 +248,7 @@ async def test_worker_killed_between_the_full_step_and_the_summary(
     model.order_fault(stalled("never"))
     model.release("gap")
     await reader.until(summarizing)
+    await model.reached("never")
     await perdure.kill("worker")
     await perdure.start("worker")
     await reader.rested(3)
