@@ -2,27 +2,22 @@
 
     python -m benchmarks.streams
     python -m benchmarks.streams --readers 1 100 1000 --pieces 100 --every 0.2
+    python -m benchmarks.streams --readers --chats 1000 3000
 
-A model writes the time into each piece it sends; readers in a process of their own, on raw sockets, compare
-it with theirs (one machine, one monotonic clock). The baseline is a reader of the model itself, in the same
-run.
+A model writes the time into each piece it sends, and readers compare it with theirs. The baseline is a reader
+of the model itself, in the same run.
 """
 
 import argparse
 import asyncio
 import contextlib
-import multiprocessing
 import os
-import re
 import socket
-import statistics
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx2
 import orjson
@@ -32,14 +27,13 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
+from benchmarks.many_chats import measure
 from benchmarks.processes import memory_bytes
+from benchmarks.readers import Readers, Until, get, median_and_p99, stamp
 from cli.stack import Stack, StackOptions
 from cli.stack.catalog import PORTS
 
-_STAMP = re.compile(rb"t(\d{10,})")
 _RESTED = b'"status":"waiting"'
-_PREVIEW = b"event: message_part"
-_MESSAGE = b"event: message\n"
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,7 @@ class StampingModel:
         for _ in range(self.pace.pieces):
             due += self.pace.every
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            delta = {"type": "text_delta", "text": f"t{time.monotonic_ns()} "}
+            delta = {"type": "text_delta", "text": stamp()}
             yield _event("content_block_delta", index=0, delta=delta)
         yield _event("content_block_stop", index=0)
         yield _event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage=usage)
@@ -100,82 +94,6 @@ async def served(model: StampingModel) -> AsyncGenerator[str]:
     finally:
         server.should_exit = True
         await task
-
-
-# --- readers, in their own process -------------------------------------------------------------------------
-
-
-async def _read(request: bytes, host: str, port: int, said: asyncio.Queue[str], end: bytes) -> list[int]:
-    """Nanoseconds from piece to reader, for each piece of one answer."""
-    reader, writer = await asyncio.open_connection(host, port, limit=2**22)
-    delays: list[int] = []
-    writer.write(request)
-    began = False
-    try:
-        while True:
-            block = await _block(reader)
-            now = time.monotonic_ns()
-            if not began:
-                began = True
-                said.put_nowait("connected")
-            if _MESSAGE in block:
-                continue  # the whole answer again, as it is kept
-            delays += [now - int(stamp) for stamp in _STAMP.findall(block)]
-            if delays and end in block:
-                return delays
-    finally:
-        writer.close()
-
-
-async def _block(reader: asyncio.StreamReader) -> bytes:
-    try:
-        return await reader.readuntil(b"\n\n")
-    except asyncio.IncompleteReadError as error:
-        raise RuntimeError(f"A reader was refused: {error.partial.decode()}") from None
-
-
-def read_in_process(request: bytes, host: str, port: int, readers: int, end: bytes, pipe: Connection) -> None:
-    """Entry of the readers' process. Says `connected` when all are, then the delays when the answer ended."""
-
-    async def run() -> None:
-        said: asyncio.Queue[str] = asyncio.Queue()
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_read(request, host, port, said, end)) for _ in range(readers)]
-            for _ in range(readers):
-                await said.get()
-            pipe.send("connected")
-        pipe.send([delay for task in tasks for delay in task.result()])
-
-    asyncio.run(run())
-
-
-class Readers:
-    """So many readers of one address, in a process of their own."""
-
-    def __init__(self, request: bytes, url: str, count: int, end: bytes) -> None:
-        address = urlsplit(url)
-        self._pipe, theirs = multiprocessing.Pipe()
-        target = (request, address.hostname, address.port, count, end, theirs)
-        self._process = multiprocessing.get_context("spawn").Process(target=read_in_process, args=target)
-
-    async def connected(self) -> None:
-        self._process.start()
-        await asyncio.to_thread(self._pipe.recv)
-
-    async def delays(self) -> list[int]:
-        """Nanoseconds, of all pieces at all readers."""
-        delays = await asyncio.to_thread(self._pipe.recv)
-        self._process.join()
-        return delays
-
-    def leave(self) -> None:
-        self._process.terminate()
-        self._process.join()
-
-
-def _get(path: str, token: str) -> bytes:
-    lines = [f"GET {path} HTTP/1.1", "Host: bench", "Accept: text/event-stream"]
-    return "\r\n".join([*lines, f"Authorization: Bearer {token}", "", ""]).encode()
 
 
 _BARE = b"POST /v1/messages HTTP/1.1\r\nHost: bench\r\nContent-Length: 2\r\n\r\n{}"
@@ -201,14 +119,23 @@ class Bench:
         answer.raise_for_status()
         return answer.json()["id"]
 
+    async def rested_chat(self) -> str:
+        """A chat whose turn is over."""
+        chat = await self.chat()
+        reader = self.readers(chat, 1)
+        await reader.connected()
+        self._model.go.set()
+        await reader.delays()
+        return chat
+
     def readers(self, chat: str, count: int) -> Readers:
-        request = _get(f"/api/v2/chats/{chat}/stream", self._stack.token or "")
-        return Readers(request, self._stack.api_url, count, _RESTED)
+        request = get(f"/api/v2/chats/{chat}/stream", self._stack.token or "")
+        return Readers([request] * count, self._stack.api_url, Until(text=_RESTED))
 
     async def bare(self, pace: Pace) -> list[int]:
         self._model.pace = pace
         self._model.go.clear()
-        reader = Readers(_BARE, self._model_url, 1, b"message_stop")
+        reader = Readers([_BARE], self._model_url, Until(text=b"message_stop"))
         await reader.connected()
         self._model.go.set()
         return await reader.delays()
@@ -245,12 +172,38 @@ class Bench:
         await self._http.aclose()
 
 
-def _milliseconds(delays: Sequence[int]) -> tuple[float, float]:
-    cut = statistics.quantiles(delays, n=100)
-    return cut[49] / 1e6, cut[98] / 1e6
+async def _crowds(bench: Bench, crowds: Sequence[int], pace: Pace) -> None:
+    """Print what crowds at one chat are told, and what they cost."""
+    await bench.through(1, Pace(20, 0.01))  # warms up
+    bare, _ = median_and_p99(await bench.bare(pace))
+    print(f"the model itself, 1 reader      median {bare:6.2f} ms")
+    for crowd in crowds:
+        delays, _ = await bench.through(crowd, pace)
+        median, p99 = median_and_p99(delays)
+        print(
+            f"through Perdure, {crowd:4} readers   median {median:6.2f} ms   p99 {p99:7.2f} ms"
+            f"   (x{median / bare:.1f}; {len(delays)} pieces read)"
+        )
+    delays, seconds = await bench.through(100, Pace(5000, 0))
+    print(f"as fast as it goes, 100 readers {len(delays) / seconds:9.0f} pieces read per second")
+    cost = await bench.memory_per_reader(1000)
+    print(f"memory per idle reader          {cost / 1024:9.1f} KiB (1000 readers of one chat)")
 
 
-async def main(crowds: Sequence[int], pace: Pace) -> None:
+async def _chats(stack: Stack, bench: Bench, counts: Sequence[int]) -> None:
+    """Print what many chats with a reader each are told, and what they cost."""
+    chat = await bench.rested_chat()
+    for count in counts:
+        found = await measure(stack, chat, count)
+        print(
+            f"{count:4} chats, a reader each   median {found.median:6.2f} ms   p99 {found.p99:7.2f} ms   "
+            f"{found.pieces_per_second:7.0f} pieces per second   "
+            f"{found.bytes_per_reader / 1024:6.1f} KiB per reader   "
+            f"{found.redis_connections} connections to Redis"
+        )
+
+
+async def main(crowds: Sequence[int], counts: Sequence[int], pace: Pace) -> None:
     model = StampingModel()
     with tempfile.TemporaryDirectory() as directory:
         async with served(model) as url:
@@ -259,32 +212,25 @@ async def main(crowds: Sequence[int], pace: Pace) -> None:
                 "ANTHROPIC_API_KEY": "bench",
                 "ANTHROPIC_BASE_URL": url,
                 "PERDURE_RATE_LIMIT_PER_MINUTE": "0",
+                # chats that no worker moves are to be left alone
+                "PERDURE_SWEEP_AGE_SECONDS": "3600",
             }
             ports = {name: 0 for names in PORTS.values() for name in names}
             options = StackOptions(data_dir=Path(directory), ports=ports, environment=environment)
             async with Stack(options) as stack:
                 bench = Bench(stack, model, url)
-                await bench.through(1, Pace(20, 0.01))  # warms up
-                bare, _ = _milliseconds(await bench.bare(pace))
-                print(f"the model itself, 1 reader      median {bare:6.2f} ms")
-                for crowd in crowds:
-                    delays, _ = await bench.through(crowd, pace)
-                    median, p99 = _milliseconds(delays)
-                    print(
-                        f"through Perdure, {crowd:4} readers   median {median:6.2f} ms   p99 {p99:7.2f} ms"
-                        f"   (x{median / bare:.1f}; {len(delays)} pieces read)"
-                    )
-                delays, seconds = await bench.through(100, Pace(5000, 0))
-                print(f"as fast as it goes, 100 readers {len(delays) / seconds:9.0f} pieces read per second")
-                cost = await bench.memory_per_reader(1000)
-                print(f"memory per idle reader          {cost / 1024:9.1f} KiB (1000 readers of one chat)")
+                if crowds:
+                    await _crowds(bench, crowds, pace)
+                if counts:
+                    await _chats(stack, bench, counts)
                 await bench.close()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="What a stream costs its readers.")
-    parser.add_argument("--readers", type=int, nargs="+", default=[1, 100, 1000], help="crowds (1 100 1000)")
+    parser.add_argument("--readers", type=int, nargs="*", default=[1, 100, 1000], help="crowds (1 100 1000)")
+    parser.add_argument("--chats", type=int, nargs="*", default=[1000, 3000], help="chats (1000 3000)")
     parser.add_argument("--pieces", type=int, default=100, help="pieces per answer (100)")
     parser.add_argument("--every", type=float, default=0.2, help="seconds between pieces (0.2)")
-    arguments = parser.parse_args()
-    asyncio.run(main(arguments.readers, Pace(arguments.pieces, arguments.every)))
+    given = parser.parse_args()
+    asyncio.run(main(given.readers, given.chats, Pace(given.pieces, given.every)))

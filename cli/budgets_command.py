@@ -11,7 +11,7 @@ from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, serve
 from cli.users_command import Organization
 
 if TYPE_CHECKING:
-    from perdure.client.connection import Connection
+    from perdure.client import Perdure
 
 app = typer.Typer(help="Limits on what calls of models may cost.", no_args_is_help=True)
 
@@ -74,14 +74,14 @@ def set_budget(
     micros = micros_of(amount)
     default = Period.MONTH if chat is None else Period.TOTAL
 
-    async def ask(connection: "Connection") -> Any:
-        where = await people.organization_id(connection, organization)
+    async def ask(perdure: "Perdure") -> Any:
+        where = await people.organization_id(perdure, organization)
         body: dict[str, Any] = {"period": period or default, "limit_micros": micros}
         if user is not None:
-            body["user_id"] = (await connection.request("GET", f"/users/{user}"))["id"]
+            body["user_id"] = (await perdure.request("GET", f"/users/{user}"))["id"]
         if chat is not None:
             body["chat_id"] = chat
-        return await connection.request("PUT", f"/organizations/{where}/budgets", json=body)
+        return await perdure.request("PUT", f"/organizations/{where}/budgets", json=body)
 
     budget = people.asked(server_of(url, token, data_dir), ask)
     if as_json:
@@ -104,9 +104,9 @@ def list_budgets(
     """List the budgets of an organization, and what is left of them."""
     from cli import people
 
-    async def ask(connection: "Connection") -> Any:
-        where = await people.organization_id(connection, organization)
-        return await connection.request("GET", f"/organizations/{where}/budgets")
+    async def ask(perdure: "Perdure") -> Any:
+        where = await people.organization_id(perdure, organization)
+        return await perdure.request("GET", f"/organizations/{where}/budgets")
 
     found = people.asked(server_of(url, token, data_dir), ask)
     if as_json:
@@ -136,9 +136,9 @@ def remove(
     """Remove a limit."""
     from cli import people
 
-    async def ask(connection: "Connection") -> Any:
-        where = await people.organization_id(connection, organization)
-        return await connection.request("DELETE", f"/organizations/{where}/budgets/{budget}")
+    async def ask(perdure: "Perdure") -> Any:
+        where = await people.organization_id(perdure, organization)
+        return await perdure.request("DELETE", f"/organizations/{where}/budgets/{budget}")
 
     people.asked(server_of(url, token, data_dir), ask)
     print("Removed.")

@@ -6,58 +6,40 @@ import shutil
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from cli.errors import CommandError
-from perdure.client import Server
-from perdure.client.connection import Connection
+from perdure.client import Perdure, Server
+from perdure.client.shapes import Shape
 
-_PAGE = 200
-
-Ask = Callable[[Connection], Awaitable[Any]]
+T = TypeVar("T")
 
 
-def asked(server: Server, ask: Ask) -> Any:
+def asked(server: Server, ask: Callable[[Perdure], Awaitable[T]]) -> T:
     """What the API answers to one or several requests."""
 
-    async def run() -> Any:
-        connection = Connection(server)
-        try:
-            return await ask(connection)
-        finally:
-            await connection.http.aclose()
+    async def run() -> T:
+        async with Perdure.of(server) as perdure:
+            return await ask(perdure)
 
     return asyncio.run(run())
 
 
-async def all_users(connection: Connection, text: str | None) -> list[dict[str, Any]]:
-    """All users that the caller may see."""
-    found: list[dict[str, Any]] = []
-    while True:
-        after = found[-1]["id"] if found else None
-        page = await connection.request(
-            "GET", "/users", params={"q": text, "limit": _PAGE, "after_id": after}
-        )
-        found += page["users"]
-        if len(page["users"]) < _PAGE:
-            return found
-
-
-async def organization_id(connection: Connection, named: str | None) -> str:
+async def organization_id(perdure: Perdure, named: str | None) -> str:
     """The organization of this name or id; without one the caller's own.
 
     Raises:
         CommandError: The caller is in none, or in several.
     """
     if named is not None:
-        return (await connection.request("GET", f"/organizations/{named}"))["id"]
-    own = (await connection.request("GET", "/users/me"))["organization_ids"]
+        return (await perdure.organizations.get(named)).id
+    own = (await perdure.me()).organization_ids
     if len(own) != 1:
         raise CommandError("name the organization with --organization: you are in none, or in several.")
     return own[0]
 
 
-def show(rows: Sequence[dict[str, Any]], columns: dict[str, Callable[[dict[str, Any]], str]]) -> None:
+def show(rows: Sequence[T], columns: dict[str, Callable[[T], str]]) -> None:
     """Print rows as a table; lines are cut to the width of a terminal."""
     cells = [list(columns), *([cell(row) for cell in columns.values()] for row in rows)]
     widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
@@ -67,13 +49,16 @@ def show(rows: Sequence[dict[str, Any]], columns: dict[str, Callable[[dict[str, 
         print(text if not width or len(text) <= width else f"{text[: width - 1]}…")
 
 
-def show_json(answer: Any) -> None:
+def show_json(answer: Shape | Sequence[Shape] | Sequence[dict[str, Any]]) -> None:
     """Print an answer as JSON."""
-    print(json.dumps(answer, ensure_ascii=False))
+    shown = _sent(answer) if isinstance(answer, Shape) else [_sent(one) for one in answer]
+    print(json.dumps(shown, ensure_ascii=False))
 
 
-def moment(stamp: str | None) -> str:
-    """A time of the API, in the local time zone, to the minute."""
-    if stamp is None:
-        return "never"
-    return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M")
+def _sent(answer: Shape | dict[str, Any]) -> dict[str, Any]:
+    return answer.to_json() if isinstance(answer, Shape) else answer
+
+
+def moment(at: datetime | None) -> str:
+    """A time in the local time zone, to the minute."""
+    return "never" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M")

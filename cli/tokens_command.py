@@ -1,6 +1,6 @@
 """`perdure tokens`: what programs show in place of a password."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -26,7 +26,7 @@ def list_tokens(
 
     found = people.asked(
         server_of(url, token, data_dir),
-        lambda connection: connection.request("GET", f"/users/{user}/keys/tokens"),
+        lambda perdure: perdure.tokens.list(user=user),
     )
     if as_json:
         people.show_json(found)
@@ -34,11 +34,11 @@ def list_tokens(
     people.show(
         found,
         {
-            "ID": lambda one: one["id"],
-            "NAME": lambda one: one["token_name"],
-            "SCOPES": lambda one: ",".join(one["scopes"]),
-            "EXPIRES": lambda one: people.moment(one["expires_at"]),
-            "LAST USED": lambda one: people.moment(one["last_used"]),
+            "ID": lambda one: one.id,
+            "NAME": lambda one: one.token_name,
+            "SCOPES": lambda one: ",".join(one.scopes),
+            "EXPIRES": lambda one: people.moment(one.expires_at),
+            "LAST USED": lambda one: people.moment(one.last_used),
         },
     )
 
@@ -68,17 +68,15 @@ def create(
     """Create a token and print its secret, which is never shown again."""
     from cli import people
 
-    body: dict[str, Any] = {"token_name": name, "scopes": scope or None}
-    if days is not None:
-        body["lifetime_seconds"] = days * 86_400
+    lifetime = None if days is None else days * 86_400
     made = people.asked(
         server_of(url, token, data_dir),
-        lambda connection: connection.request("POST", f"/users/{user}/keys/tokens", json=body),
+        lambda perdure: perdure.tokens.create(name, user=user, scopes=scope, lifetime_seconds=lifetime),
     )
     if as_json:
         people.show_json(made)
     else:
-        print(made["key"])
+        print(made.key)
 
 
 @app.command(epilog="Examples:  perdure tokens revoke ID  |  perdure tokens revoke ID --user ada")
@@ -96,6 +94,6 @@ def revoke(
 
     people.asked(
         server_of(url, token, data_dir),
-        lambda connection: connection.request("DELETE", f"/users/{user}/keys/tokens/{token_id}"),
+        lambda perdure: perdure.tokens.revoke(token_id, user=user),
     )
     print("Revoked.")

@@ -11,7 +11,7 @@ from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, serve
 from cli.users_command import Organization
 
 if TYPE_CHECKING:
-    from perdure.client.connection import Connection
+    from perdure.client import Perdure
 
 
 class By(StrEnum):
@@ -45,17 +45,17 @@ def usage(
     """Tell what was used and what it has cost: yours, and your organization's if you manage it."""
     from cli import people
 
-    async def ask(connection: "Connection") -> Any:
+    async def ask(perdure: "Perdure") -> Any:
         asked: dict[str, Any] = {"group_by": by}
         if since is not None:
             asked["from"] = f"{since:%Y-%m-%d}T00:00:00Z"
         if until is not None:
             asked["to"] = f"{until:%Y-%m-%d}T00:00:00Z"
         if user is not None:
-            asked["user_id"] = (await connection.request("GET", f"/users/{user}"))["id"]
+            asked["user_id"] = (await perdure.request("GET", f"/users/{user}"))["id"]
         if organization is not None:
-            asked["organization_id"] = await people.organization_id(connection, organization)
-        return await connection.request("GET", "/chats/usage", params=asked)
+            asked["organization_id"] = await people.organization_id(perdure, organization)
+        return await perdure.request("GET", "/chats/usage", params=asked)
 
     report = people.asked(server_of(url, token, data_dir), ask)
     if as_json:

@@ -1,14 +1,17 @@
 """`perdure users`: who may use this installation."""
 
+import json
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, server_of
 
 if TYPE_CHECKING:
-    from perdure.client.connection import Connection
+    from perdure.client import Member, NewToken, Perdure
+    from perdure.client import User as UserInfo
 
 app = typer.Typer(help="List users, add them, suspend them, give them roles.", no_args_is_help=True)
 
@@ -44,20 +47,21 @@ def list_users(
     """List the users of your organizations; owners of the site see all."""
     from cli import people
 
-    found = people.asked(
-        server_of(url, token, data_dir), lambda connection: people.all_users(connection, search)
-    )
+    async def ask(perdure: "Perdure") -> "list[UserInfo]":
+        return [user async for user in perdure.users.list(search=search)]
+
+    found = people.asked(server_of(url, token, data_dir), ask)
     if as_json:
         people.show_json(found)
         return
     people.show(
         found,
         {
-            "USERNAME": lambda user: user["username"],
-            "STATUS": lambda user: user["status"],
-            "SITE ROLE": lambda user: ", ".join(role["name"] for role in user["roles"]),
-            "LAST SEEN": lambda user: people.moment(user["last_seen_at"]),
-            "NAME": lambda user: user["name"],
+            "USERNAME": lambda user: user.username,
+            "STATUS": lambda user: user.status,
+            "SITE ROLE": lambda user: ", ".join(role.name for role in user.roles),
+            "LAST SEEN": lambda user: people.moment(user.last_seen_at),
+            "NAME": lambda user: user.name,
         },
     )
 
@@ -85,22 +89,20 @@ def add(
     """Add a user to an organization that you manage."""
     from cli import people
 
-    async def ask(connection: "Connection") -> dict[str, Any]:
-        where = await people.organization_id(connection, organization)
-        body = {"username": username, "name": name, "email": email, "role": role, "organization_ids": [where]}
-        made = await connection.request("POST", "/users", json=body)
-        if make_token:
-            path = f"/users/{made['id']}/keys/tokens"
-            made["token"] = (await connection.request("POST", path, json={"token_name": "first"}))["key"]
-        return made
+    async def ask(perdure: "Perdure") -> "tuple[UserInfo, NewToken | None]":
+        where = await people.organization_id(perdure, organization)
+        made = await perdure.users.create(
+            username, name=name, email=email, organization_ids=[where], role=role
+        )
+        return made, await perdure.tokens.create("first", user=made.id) if make_token else None
 
-    made = people.asked(server_of(url, token, data_dir), ask)
+    made, first = people.asked(server_of(url, token, data_dir), ask)
     if as_json:
-        people.show_json(made)
+        print(json.dumps(made.to_json() | ({} if first is None else {"token": first.key})))
         return
-    print(f"{made['username']} is a user now ({made['id']}).")
-    if make_token:
-        print(f"Token, shown only this once: {made['token']}")
+    print(f"{made.username} is a user now ({made.id}).")
+    if first is not None:
+        print(f"Token, shown only this once: {first.key}")
 
 
 @app.command(epilog="Example:  perdure users suspend ada")
@@ -112,7 +114,7 @@ def suspend(
     data_dir: DataDirOption = None,
 ) -> None:
     """Let none of a user's tokens hold until the user is activated again."""
-    _set_status(user, "suspend", as_json, url, token, data_dir)
+    _changed(lambda perdure: perdure.users.suspend(user), as_json, url, token, data_dir)
 
 
 @app.command(epilog="Example:  perdure users activate ada")
@@ -124,12 +126,11 @@ def activate(
     data_dir: DataDirOption = None,
 ) -> None:
     """Let a suspended user in again."""
-    _set_status(user, "activate", as_json, url, token, data_dir)
+    _changed(lambda perdure: perdure.users.activate(user), as_json, url, token, data_dir)
 
 
-def _set_status(
-    user: str,
-    change: str,
+def _changed(
+    change: "Callable[[Perdure], Awaitable[UserInfo]]",
     as_json: bool,
     url: UrlOption,
     token: TokenOption,
@@ -137,14 +138,11 @@ def _set_status(
 ) -> None:
     from cli import people
 
-    changed = people.asked(
-        server_of(url, token, data_dir),
-        lambda connection: connection.request("PUT", f"/users/{user}/status/{change}"),
-    )
+    changed = people.asked(server_of(url, token, data_dir), change)
     if as_json:
         people.show_json(changed)
     else:
-        print(f"{changed['username']} is {changed['status']}.")
+        print(f"{changed.username} is {changed.status}.")
 
 
 @app.command(epilog="Examples:  perdure users role ada admin  |  perdure users role ada auditor -o research")
@@ -160,16 +158,15 @@ def role(
     """Give a member another role in an organization."""
     from cli import people
 
-    async def ask(connection: "Connection") -> dict[str, Any]:
-        where = await people.organization_id(connection, organization)
-        path = f"/organizations/{where}/members/{user}/roles"
-        return await connection.request("PUT", path, json={"roles": [role]})
+    async def ask(perdure: "Perdure") -> "Member":
+        where = await people.organization_id(perdure, organization)
+        return await perdure.organizations.set_role(where, user, role)
 
     member = people.asked(server_of(url, token, data_dir), ask)
     if as_json:
         people.show_json(member)
     else:
-        print(f"{member['username']} is {member['roles'][0]['name']} now.")
+        print(f"{member.username} is {member.role} now.")
 
 
 @app.command(
@@ -186,12 +183,11 @@ def site_owner(
     """Make a user an owner of the whole site. Only owners of the site may."""
     from cli import people
 
-    body: dict[str, Any] = {"roles": [] if revoke else ["owner"]}
     changed = people.asked(
         server_of(url, token, data_dir),
-        lambda connection: connection.request("PUT", f"/users/{user}/roles", json=body),
+        lambda perdure: perdure.users.make_site_owner(user, owner=not revoke),
     )
     if as_json:
         people.show_json(changed)
     else:
-        print(f"{changed['username']} {'owns the site no more' if revoke else 'owns the site now'}.")
+        print(f"{changed.username} {'owns the site no more' if revoke else 'owns the site now'}.")

@@ -57,6 +57,8 @@ class Tail:
         self._watches: dict[str, _Watch] = {}
         self._wake_key = f"perdure:api:{uuid4().hex}:wake"
         self._wake_cursor: str | bytes = BEGINNING
+        self._waking: asyncio.Task[None] | None = None
+        self._one_wake = asyncio.Lock()
 
     async def newest(self, key: str) -> tuple[list[Fields], str | bytes]:
         """The entries of a stream and a cursor just behind them. Without Redis: nothing, and the
@@ -86,6 +88,18 @@ class Tail:
         self._watches[key] = _Watch(cursor, take)
         if not self.up:
             return  # the next read begins with it
+        if self._waking is None:
+            self._waking = asyncio.create_task(self._wake())
+        await asyncio.shield(self._waking)
+
+    async def _wake(self) -> None:
+        """Have the read begin anew, with all streams that are watched by then: thousands of chats that are
+        opened at once need few wake-ups."""
+        async with self._one_wake:
+            self._waking = None  # who begins to watch from here on needs another
+            await self._send_wake()
+
+    async def _send_wake(self) -> None:
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.xadd(self._wake_key, {"w": ""}, maxlen=1, approximate=False)

@@ -1,12 +1,15 @@
 """`perdure models`: what an organization offers for chats."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.errors import CommandError
 from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, server_of
 from cli.users_command import Organization
+
+if TYPE_CHECKING:
+    from perdure.client import Catalog, Model, OfferingProvider, Perdure
 
 app = typer.Typer(help="Models on offer: add, choose the default, remove.", no_args_is_help=True)
 
@@ -35,27 +38,25 @@ def add(
 ) -> None:
     """Offer a model. What is publicly known of it, its context and prices, is filled in."""
     from cli.administration.lookup import find_provider
-    from cli.people import asked
+    from cli.people import asked, organization_id
 
     front, found, model = reference.partition(":")
     if not found or not model.strip():
         raise CommandError("write the provider in front: perdure models add anthropic:claude-sonnet-4-5")
 
-    async def create(connection: Any) -> Any:
-        provider = await find_provider(connection, front)
-        body = {
-            "ai_provider_id": provider["id"],
-            "model": model,
-            "is_default": default,
-            **_known(provider["type"], model, display_name, context_limit),
-        }
-        return await connection.request("POST", await _path(connection, organization), json=body)
+    async def create(perdure: "Perdure") -> "Model":
+        provider = await find_provider(perdure, front)
+        where = await organization_id(perdure, organization)
+        known = _known(provider.type, model, display_name, context_limit)
+        return await perdure.models.create(
+            provider.id, model, organization_id=where, is_default=default, **known
+        )
 
     made = asked(server_of(url, token, data_dir), create)
-    priced = "with its prices" if "cost" in made.get("model_config", {}) else "without prices"
+    priced = "with its prices" if "cost" in (made.config or {}) else "without prices"
     print(
-        f"Offered {made['model']}, {made['context_limit']:,} tokens, {priced}."
-        + (" New chats use it." if made["is_default"] else "")
+        f"Offered {made.model}, {made.context_limit:,} tokens, {priced}."
+        + (" New chats use it." if made.is_default else "")
     )
 
 
@@ -68,23 +69,22 @@ def list_all(
     data_dir: DataDirOption = None,
 ) -> None:
     """List the models on offer."""
-    from cli.people import asked, show, show_json
+    from cli.people import asked, organization_id, show, show_json
 
-    async def read(connection: Any) -> Any:
-        return await connection.request("GET", await _path(connection, organization))
+    async def read(perdure: "Perdure") -> "Catalog":
+        return await perdure.models.list(await organization_id(perdure, organization))
 
     found = asked(server_of(url, token, data_dir), read)
     if as_json:
         show_json(found)
         return
-    providers = {one["id"]: one for one in found["providers"]}
     show(
-        [{**one, "provider": providers[one["ai_provider_id"]]} for one in found["models"]],
+        found.models,
         {
-            "MODEL": lambda one: f"{one['provider']['type']}:{one['model']}",
-            "NAME": lambda one: one["display_name"],
-            "CONTEXT": lambda one: f"{one['context_limit']:,}",
-            "STATE": lambda one: _state(one, one["provider"]),
+            "MODEL": lambda one: _reference(found, one),
+            "NAME": lambda one: one.display_name,
+            "CONTEXT": lambda one: f"{one.context_limit:,}",
+            "STATE": lambda one: _state(one, found.provider_of(one)),
         },
     )
 
@@ -98,14 +98,14 @@ def make_default(
     data_dir: DataDirOption = None,
 ) -> None:
     """Let new chats use a model."""
-    from cli.people import asked
+    from cli.people import asked, organization_id
 
-    async def patch(connection: Any) -> Any:
-        path = await _path(connection, organization)
-        found = await _find(connection, path, model)
-        return await connection.request("PATCH", f"{path}/{found['id']}", json={"is_default": True})
+    async def patch(perdure: "Perdure") -> "Model":
+        where = await organization_id(perdure, organization)
+        found = await _find(perdure, where, model)
+        return await perdure.models.edit(found.id, organization_id=where, is_default=True)
 
-    print(f"New chats use {asked(server_of(url, token, data_dir), patch)['model']}.")
+    print(f"New chats use {asked(server_of(url, token, data_dir), patch).model}.")
 
 
 @app.command("remove", epilog="Example:  perdure models remove local:llama3.3")
@@ -117,12 +117,12 @@ def remove(
     data_dir: DataDirOption = None,
 ) -> None:
     """Take a model off offer. Chats on it go on with the default."""
-    from cli.people import asked
+    from cli.people import asked, organization_id
 
-    async def delete(connection: Any) -> None:
-        path = await _path(connection, organization)
-        found = await _find(connection, path, model)
-        await connection.request("DELETE", f"{path}/{found['id']}")
+    async def delete(perdure: "Perdure") -> None:
+        where = await organization_id(perdure, organization)
+        found = await _find(perdure, where, model)
+        await perdure.models.delete(found.id, organization_id=where)
 
     asked(server_of(url, token, data_dir), delete)
     print(f"Removed {model}.")
@@ -140,7 +140,7 @@ def known(
 
     if kind not in list(ProviderType):
         raise CommandError(f"{kind!r} is no type of provider. There are: {', '.join(ProviderType)}")
-    found = [
+    found: list[dict[str, Any]] = [
         {
             "model": one.model,
             "display_name": one.display_name,
@@ -176,24 +176,13 @@ def _known(kind: str, model: str, display_name: str | None, context_limit: int |
     return {
         "display_name": display_name or found.display_name,
         "context_limit": context_limit or found.context_limit or _UNKNOWN_CONTEXT,
-        "model_config": {"cost": cost} if cost else {},
+        "config": {"cost": cost} if cost else {},
     }
 
 
-async def _path(connection: Any, organization: str | None) -> str:
-    from cli.people import organization_id
-
-    return f"/organizations/{await organization_id(connection, organization)}/chats/models"
-
-
-async def _find(connection: Any, path: str, wanted: str) -> dict[str, Any]:
-    found = await connection.request("GET", path)
-    types = {one["id"]: one["type"] for one in found["providers"]}
-    matching = [
-        one
-        for one in found["models"]
-        if wanted in (one["id"], one["model"], f"{types.get(one['ai_provider_id'])}:{one['model']}")
-    ]
+async def _find(perdure: "Perdure", organization_id: str, wanted: str) -> "Model":
+    catalog = await perdure.models.list(organization_id)
+    matching = [one for one in catalog.models if wanted in (one.id, one.model, _reference(catalog, one))]
     if len(matching) == 1:
         return matching[0]
     if matching:
@@ -201,9 +190,14 @@ async def _find(connection: Any, path: str, wanted: str) -> dict[str, Any]:
     raise CommandError(f"there is no model {wanted!r}. `perdure models list` lists them.")
 
 
-def _state(model: dict[str, Any], provider: dict[str, Any]) -> str:
-    if not model["enabled"]:
+def _reference(catalog: "Catalog", model: "Model") -> str:
+    provider = catalog.provider_of(model)
+    return f"{provider.type if provider else '?'}:{model.model}"
+
+
+def _state(model: "Model", provider: "OfferingProvider | None") -> str:
+    if not model.enabled:
         return "off"
-    if not provider["available"]:
-        return str(provider["unavailable_reason"]).replace("_", " ")
-    return "default" if model["is_default"] else ""
+    if provider is not None and not provider.available:
+        return (provider.unavailable_reason or "").replace("_", " ")
+    return "default" if model.is_default else ""

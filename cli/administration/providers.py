@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from cli.options import (
     UrlOption,
     server_of,
 )
+
+if TYPE_CHECKING:
+    from perdure.client import CheckReport, Perdure, Provider
 
 app = typer.Typer(help="Providers of models: add, check, switch off and on, remove.", no_args_is_help=True)
 
@@ -59,9 +62,7 @@ def add(
     from cli.people import asked
 
     settings = {"region": region, "project": project, "api_version": api_version, "profile": profile}
-    body: dict[str, Any] = {
-        "type": kind,
-        "name": name or kind,
+    more: dict[str, Any] = {
         "base_url": base_url,
         "organization_id": own,
         "settings": {setting: value for setting, value in settings.items() if value is not None},
@@ -69,11 +70,12 @@ def add(
         # who may bring a key need not: the deployment's own still serves the others
         "allow_central_api_key_fallback": user_keys,
     }
-    if not no_key:
-        body["api_key"] = _read_key(key_env)
-    server = server_of(url, token, data_dir)
-    made = asked(server, lambda c: c.request("POST", "/ai-providers", json=body))
-    print(f"Added {made['name']}. Offer a model of it:  perdure models add {made['name']}:MODEL")
+    key = None if no_key else _read_key(key_env)
+    made = asked(
+        server_of(url, token, data_dir),
+        lambda perdure: perdure.providers.create(kind, name or kind, api_key=key, **more),
+    )
+    print(f"Added {made.name}. Offer a model of it:  perdure models add {made.name}:MODEL")
 
 
 @app.command("list", epilog="Example:  perdure providers list")
@@ -86,18 +88,18 @@ def list_all(
     """List the providers, with what they lack."""
     from cli.people import asked, show, show_json
 
-    found = asked(server_of(url, token, data_dir), lambda c: c.request("GET", "/ai-providers"))
+    found = asked(server_of(url, token, data_dir), lambda perdure: perdure.providers.list())
     if as_json:
         show_json(found)
         return
     show(
         found,
         {
-            "NAME": lambda one: one["name"],
-            "TYPE": lambda one: one["type"],
-            "STATE": lambda one: "on" if one["enabled"] else "off",
-            "KEY": lambda one: one["api_key_source"] or "no key",
-            "ADDRESS": lambda one: one["base_url"] or "",
+            "NAME": lambda one: one.name,
+            "TYPE": lambda one: one.type,
+            "STATE": lambda one: "on" if one.enabled else "off",
+            "KEY": lambda one: one.api_key_source or "no key",
+            "ADDRESS": lambda one: one.base_url or "",
         },
     )
 
@@ -115,17 +117,16 @@ def check(
     from cli.administration.lookup import find_provider
     from cli.people import asked, show_json
 
-    async def ask(connection: Any) -> Any:
-        provider = await find_provider(connection, name)
-        path = f"/ai-providers/{provider['id']}/check"
-        return await connection.request("POST", path, json={"model": model})
+    async def ask(perdure: "Perdure") -> "CheckReport":
+        provider = await find_provider(perdure, name)
+        return await perdure.providers.check(provider.id, model=model)
 
     report = asked(server_of(url, token, data_dir), ask)
     if as_json:
         show_json(report)
     else:
         print("\n".join(_told(name, report)))
-    sys.exit(0 if report["ok"] else 1)
+    sys.exit(0 if report.ok else 1)
 
 
 @app.command("enable", epilog="Example:  perdure providers enable anthropic")
@@ -166,24 +167,23 @@ def remove(
     from cli.administration.lookup import find_provider
     from cli.people import asked
 
-    async def delete(connection: Any) -> None:
-        provider = await find_provider(connection, name)
-        await connection.request("DELETE", f"/ai-providers/{provider['id']}")
+    async def delete(perdure: "Perdure") -> None:
+        await perdure.providers.delete((await find_provider(perdure, name)).id)
 
     asked(server_of(url, token, data_dir), delete)
     print(f"Removed {name}.")
 
 
-def _change(name: str, body: dict[str, Any], done: str, url: Any, token: Any, data_dir: Any) -> None:
+def _change(name: str, changes: dict[str, Any], done: str, url: Any, token: Any, data_dir: Any) -> None:
     from cli.administration.lookup import find_provider
     from cli.people import asked
 
-    async def patch(connection: Any) -> Any:
-        provider = await find_provider(connection, name)
-        return await connection.request("PATCH", f"/ai-providers/{provider['id']}", json=body)
+    async def patch(perdure: "Perdure") -> "Provider":
+        provider = await find_provider(perdure, name)
+        return await perdure.providers.edit(provider.id, **changes)
 
     changed = asked(server_of(url, token, data_dir), patch)
-    print(f"{changed['name']} {done}.")
+    print(f"{changed.name} {done}.")
 
 
 def _read_key(variable: str | None) -> str:
@@ -199,18 +199,17 @@ def _read_key(variable: str | None) -> str:
     return key.strip()
 
 
-def _told(name: str, report: dict[str, Any]) -> list[str]:
-    if not report["ok"]:
-        error = report["error"]
-        lines = [f"{name} does not work: {error['message']} ({error['kind']})"]
-        return lines + ([f"It says: {error['detail']}"] if error.get("detail") else [])
-    usage = report["usage"]
-    first = report["first_part_seconds"]
-    lines = [
-        f"{name} works: {report['answered_by'] or report['model']} answered",
-        f"  seconds   {report['seconds']:.2f}" + (f", first part after {first:.2f}" if first else ""),
+def _told(name: str, report: "CheckReport") -> list[str]:
+    error = report.error
+    if error is not None:
+        lines = [f"{name} does not work: {error.message} ({error.kind})"]
+        return lines + ([f"It says: {error.detail}"] if error.detail else [])
+    usage = report.usage
+    first = report.first_part_seconds
+    return [
+        f"{name} works: {report.answered_by or report.model} answered",
+        f"  seconds   {report.seconds:.2f}" + (f", first part after {first:.2f}" if first else ""),
         f"  tokens    {usage.get('input_tokens', 0)} in, {usage.get('output_tokens', 0)} out",
-        f"  tools     {'accepted' if report['accepts_tools'] else 'refused: chats on it have no tools'}",
-        f"  key       {report['key']}",
+        f"  tools     {'accepted' if report.accepts_tools else 'refused: chats on it have no tools'}",
+        f"  key       {report.key}",
     ]
-    return lines

@@ -4,6 +4,15 @@
 """
 
 from perdure.client.actions import Approver, Decision
+from perdure.client.catalog import (
+    Catalog,
+    CheckFailure,
+    CheckReport,
+    Model,
+    OfferingProvider,
+    Provider,
+    ProviderKey,
+)
 from perdure.client.chat import Chat
 from perdure.client.chats import Chats
 from perdure.client.discovery import Server, find_server
@@ -39,6 +48,9 @@ from perdure.client.events import (
     RetryEvent,
     StatusEvent,
 )
+from perdure.client.files import DownloadLink, File
+from perdure.client.inbox import InboxChange, InboxPage, Notification
+from perdure.client.organizations import Group, GroupMember, Member, Organization
 from perdure.client.perdure import Perdure
 from perdure.client.shapes import (
     ChatFailure,
@@ -49,38 +61,59 @@ from perdure.client.shapes import (
     Part,
     PendingCall,
     QueuedMessage,
+    RoleName,
     Sent,
     User,
 )
+from perdure.client.sharing import Acl, Reader, ReaderGroup
 from perdure.client.tools import Tool, ToolFailed
 from perdure.client.turns import Answer
+from perdure.client.users import NewToken, Token
+from perdure.client.watching import ChatChange, Watching
 
 __all__ = [
+    "Acl",
     "ActionRequiredEvent",
     "Answer",
     "ApiError",
     "Approver",
     "BadRequest",
+    "Catalog",
     "Chat",
+    "ChatChange",
     "ChatFailure",
     "ChatInfo",
     "Chats",
+    "CheckFailure",
+    "CheckReport",
     "Conflict",
     "ConnectionLost",
     "Decision",
+    "DownloadLink",
     "Edited",
     "ErrorEvent",
     "Event",
+    "File",
     "Forbidden",
+    "Group",
+    "GroupMember",
     "HistoryResetEvent",
+    "InboxChange",
+    "InboxPage",
     "KeyReused",
+    "Member",
     "Message",
     "MessageEvent",
     "MessagePage",
     "MessageWithdrawn",
+    "Model",
+    "NewToken",
     "NoServer",
     "NotAuthenticated",
     "NotFound",
+    "Notification",
+    "OfferingProvider",
+    "Organization",
     "OtherEvent",
     "Part",
     "PartEvent",
@@ -89,19 +122,26 @@ __all__ = [
     "PerdureError",
     "PreviewResetEvent",
     "ProtocolError",
+    "Provider",
+    "ProviderKey",
     "QueueEvent",
     "QueuedMessage",
     "RateLimited",
+    "Reader",
+    "ReaderGroup",
     "RetryEvent",
+    "RoleName",
     "Sent",
     "Server",
     "ServerFault",
     "StatusEvent",
+    "Token",
+    "TooLarge",
     "Tool",
     "ToolFailed",
-    "TooLarge",
     "TurnFailed",
     "Unavailable",
     "User",
+    "Watching",
     "find_server",
 ]

@@ -1,15 +1,15 @@
 """One chat, in the hands of a program."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from perdure.client.actions import Actions, Decision, decision_body
 from perdure.client.connection import PREFIX, Connection
-from perdure.client.errors import ApiError, Conflict, NotFound
 from perdure.client.events import ActionRequiredEvent, Event
 from perdure.client.reading import Answered, Content, chat_path, parts, read
 from perdure.client.shapes import ChatInfo, Edited, Message, MessagePage, QueuedMessage, Sent
+from perdure.client.sharing import Acl, read_acl, share
 from perdure.client.streaming import follow
 from perdure.client.turns import Answer, TurnWatch, at_rest
 
@@ -154,17 +154,11 @@ class Chat:
 
     async def delete_queued(self, queued_id: int) -> None:
         """Take a message out of the queue."""
-        try:
-            await self._connection.request("DELETE", f"{self._path}/queue/{queued_id}")
-        except (Conflict, NotFound) as error:
-            _unless_done(error)
+        await self._connection.request("DELETE", f"{self._path}/queue/{queued_id}")
 
     async def promote(self, queued_id: int) -> None:
         """Have a queued message answered next; a running turn is stopped for it."""
-        try:
-            await self._connection.request("POST", f"{self._path}/queue/{queued_id}/promote")
-        except (Conflict, NotFound) as error:
-            _unless_done(error)
+        await self._connection.request("POST", f"{self._path}/queue/{queued_id}/promote")
 
     async def interrupt(self) -> ChatInfo:
         """Stop the running turn. What the model has said so far is kept.
@@ -172,7 +166,7 @@ class Chat:
         Raises:
             Conflict: No turn is running.
         """
-        return await self._command("interrupt")
+        return await self._send("POST", "/interrupt", ChatInfo)
 
     async def compact(self) -> ChatInfo:
         """Have the conversation summarized. The chat runs until that is done; nothing is lost to readers.
@@ -180,7 +174,7 @@ class Chat:
         Raises:
             Conflict: A turn is running, or there is nothing to compact.
         """
-        return await self._command("compact")
+        return await self._send("POST", "/compact", ChatInfo)
 
     async def clear(self) -> ChatInfo:
         """Let the model forget the conversation so far; it stays to be read.
@@ -188,7 +182,7 @@ class Chat:
         Raises:
             Conflict: A turn is running, or there is nothing to clear.
         """
-        return await self._command("clear")
+        return await self._send("POST", "/clear", ChatInfo)
 
     async def approve(self, *tool_call_ids: str) -> None:
         """Let calls run that wait for approval.
@@ -218,6 +212,18 @@ class Chat:
         """Change `title`, `labels`, `archived` or `pin_order`."""
         await self._connection.request("PATCH", self._path, json=changes)
 
+    async def acl(self) -> Acl:
+        """Whom the chat is shared with."""
+        return await read_acl(self._connection, self._path)
+
+    async def share(self, *, users: Iterable[str] = (), groups: Iterable[str] = ()) -> None:
+        """Let users and groups of the organization read this root chat, and the chats below it."""
+        await share(self._connection, self._path, users, groups, readable=True)
+
+    async def unshare(self, *, users: Iterable[str] = (), groups: Iterable[str] = ()) -> None:
+        """Let them read it no more."""
+        await share(self._connection, self._path, users, groups, readable=False)
+
     async def _watched(self, watch: TurnWatch, after_id: int | None) -> Answer:
         while True:
             async with aclosing(self.stream(after_id=after_id)) as events:
@@ -229,13 +235,6 @@ class Chat:
         body = {"approvals": [decision_body(call_id, decision) for call_id in tool_call_ids]}
         await self._connection.request("POST", f"{self._path}/approvals", json=body)
 
-    async def _command(self, name: str) -> ChatInfo:
-        try:
-            return await self._send("POST", f"/{name}", ChatInfo)
-        except Conflict as error:
-            _unless_done(error)
-            return await self.info()
-
     async def _get(
         self, path: str, kind: type[Answered], params: Mapping[str, Any] | None = None
     ) -> Answered:
@@ -245,9 +244,3 @@ class Chat:
         self, method: str, path: str, kind: type[Answered], body: object = None, key: str | None = None
     ) -> Answered:
         return read(kind, await self._connection.request(method, f"{self._path}{path}", json=body, key=key))
-
-
-def _unless_done(error: ApiError) -> None:
-    """Raise, unless an earlier try of the same request may be what has changed the chat."""
-    if not error.after_lost_answer:
-        raise error

@@ -6,9 +6,12 @@ from typing import Any
 from perdure.client.actions import Actions, Approver, Spawn
 from perdure.client.chat import MAX_PAGE, Chat
 from perdure.client.connection import Connection
+from perdure.client.events import ConnectionLost
+from perdure.client.home import Home
 from perdure.client.reading import Content, chat_path, parts, read
-from perdure.client.shapes import ChatInfo, User
+from perdure.client.shapes import ChatInfo
 from perdure.client.tools import Tool, ToolFunction, tools_by_name
+from perdure.client.watching import ChatChange, Watching, watch
 
 
 class Chats:
@@ -16,15 +19,16 @@ class Chats:
 
     Args:
         connection: To the server.
+        home: Where chats are made, unless another place is named.
         tools: Those that chats have unless others are given.
         spawn: Starts a task that lives as long as the client.
     """
 
-    def __init__(self, connection: Connection, tools: Mapping[str, Tool], spawn: Spawn) -> None:
+    def __init__(self, connection: Connection, home: Home, tools: Mapping[str, Tool], spawn: Spawn) -> None:
         self._connection = connection
+        self._home = home
         self._tools = tools
         self._spawn = spawn
-        self._organization: str | None = None
 
     async def create(
         self,
@@ -58,7 +62,7 @@ class Chats:
         """
         offered = self._offered(tools)
         given: dict[str, object] = {
-            "organization_id": organization_id or await self._home(),
+            "organization_id": await self._home.id(organization_id),
             "content": parts(content),
             "unsafe_dynamic_tools": [tool.declaration() for tool in offered.values()] or None,
             "approval_required_tools": list(approval_required) or None,
@@ -127,15 +131,18 @@ class Chats:
                 return
             left = None if left is None else left - len(found)
 
+    def watch(self) -> AsyncGenerator[ChatChange | Watching | ConnectionLost]:
+        """What happens to the user's chats, as it happens; see `Watching`.
+
+        Raises:
+            ApiError: The token is not valid.
+            NoServer: Nobody has answered for five minutes.
+        """
+        return watch(self._connection, "/chats/watch", ChatChange)
+
     def _chat(self, chat_id: str, tools: Mapping[str, Tool], approver: Approver | None) -> Chat:
         actions = Actions(self._connection, chat_path(chat_id), tools, approver, self._spawn)
         return Chat(self._connection, chat_id, actions)
 
     def _offered(self, tools: Iterable[Tool | ToolFunction] | None) -> dict[str, Tool]:
         return dict(self._tools) if tools is None else tools_by_name(tools)
-
-    async def _home(self) -> str:
-        if self._organization is None:
-            me = read(User, await self._connection.request("GET", "/users/me"))
-            self._organization = me.organization_ids[0]
-        return self._organization

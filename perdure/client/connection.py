@@ -56,7 +56,7 @@ class Connection:
         key: str | None = None,
         patience_seconds: float | None = None,
     ) -> Any:
-        """The answer to a request, as JSON; None if it has no body.
+        """The answer to a request, as JSON; None if it has no body. Raises also what `send` raises.
 
         Args:
             method: HTTP method.
@@ -67,8 +67,6 @@ class Connection:
             patience_seconds: For how long to repeat it. Default: as long as a restart takes.
 
         Raises:
-            ApiError: The answer is an error.
-            NoServer: Nobody answered in time.
             ProtocolError: The answer is not JSON.
         """
         headers = {} if method == "GET" else {"Idempotency-Key": key or str(uuid4())}
@@ -76,7 +74,7 @@ class Connection:
         request = self.http.build_request(
             method, PREFIX + path, json=json, params=query or None, headers=headers
         )
-        response = await self._answered(request, patience_seconds)
+        response = await self.send(request, patience_seconds)
         if not response.content:
             return None
         try:
@@ -84,8 +82,14 @@ class Connection:
         except ValueError as error:
             raise ProtocolError(f"{self.server.url} answers with something that is not JSON.") from error
 
-    async def _answered(self, request: httpx2.Request, patience: float | None) -> httpx2.Response:
-        tries, first_failure, lost = 0, 0.0, False
+    async def send(self, request: httpx2.Request, patience: float | None = None) -> httpx2.Response:
+        """The good answer to a request, whatever it holds.
+
+        Raises:
+            ApiError: The answer is an error.
+            NoServer: Nobody answered in time.
+        """
+        tries, first_failure = 0, 0.0
         while True:
             refusal: ApiError | None = None
             try:
@@ -93,17 +97,15 @@ class Connection:
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 trouble = f"no answer from {self.server.url} ({_reason(error)})"
             except httpx2.TransportError as error:
-                self._met = lost = True
+                self._met = True
                 trouble = f"the connection to {self.server.url} broke ({_reason(error)})"
             else:
                 self._met = True
                 if response.is_success:
                     return response
                 refusal = ApiError.from_answer(response.status_code, response.content, response.headers)
-                refusal.after_lost_answer = lost
                 if not _passes(refusal):
                     raise refusal
-                lost = True  # an answer that says "not yet" may come from a proxy, and too early
                 trouble = refusal.message
             if tries == 0:
                 first_failure = time.monotonic()

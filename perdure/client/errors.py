@@ -45,7 +45,6 @@ class ApiError(PerdureError):
         validations: Pairs of field and what is wrong with it.
         retry_after: In how many seconds to try again, if the server has said so.
         request_id: By which the server's logs name the request.
-        after_lost_answer: An earlier try of this request may have been carried out: its answer was lost.
     """
 
     _of_status: ClassVar[dict[int, "type[ApiError]"]] = {}
@@ -75,7 +74,6 @@ class ApiError(PerdureError):
         self.validations = tuple(validations)
         self.retry_after = retry_after
         self.request_id = request_id
-        self.after_lost_answer = False
 
     @staticmethod
     def from_answer(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> "ApiError":

@@ -7,12 +7,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
+from perdure.client.catalog import Models, Providers
 from perdure.client.chats import Chats
 from perdure.client.connection import Connection, Notify
 from perdure.client.discovery import STRANGER_SECONDS, Server, complete, find_server
+from perdure.client.files import Files
+from perdure.client.home import Home
+from perdure.client.inbox import Inbox
+from perdure.client.organizations import Groups, Organizations
 from perdure.client.reading import read
 from perdure.client.shapes import User
 from perdure.client.tools import Tool, ToolFunction
+from perdure.client.users import Tokens, Users
 
 Function = TypeVar("Function", bound=ToolFunction)
 T = TypeVar("T")
@@ -36,6 +42,10 @@ class Perdure:
 
     Attributes:
         chats: The chats of the token's user.
+        files: What messages attach.
+        inbox: What the user is notified of.
+        users, tokens, organizations, groups: People, and what they may.
+        models, providers: What answers.
         server: Whom this talks to.
     """
 
@@ -51,7 +61,16 @@ class Perdure:
         self._connection = Connection(self.server, notify)
         self._tools: dict[str, Tool] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.chats = Chats(self._connection, self._tools, self._spawn)
+        home = Home(self._connection)
+        self.chats = Chats(self._connection, home, self._tools, self._spawn)
+        self.files = Files(self._connection, home)
+        self.inbox = Inbox(self._connection)
+        self.users = Users(self._connection)
+        self.tokens = Tokens(self._connection)
+        self.organizations = Organizations(self._connection)
+        self.groups = Groups(self._connection)
+        self.models = Models(self._connection, home)
+        self.providers = Providers(self._connection)
 
     @classmethod
     def from_environment(

@@ -1,7 +1,7 @@
 """Between the arguments and answers of methods and the JSON of the API."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -23,6 +23,27 @@ def parts(content: Content) -> list[Mapping[str, Any]]:
 def chat_path(chat_id: str) -> str:
     """The path of a chat, whatever somebody has given for its id."""
     return f"/chats/{quote(chat_id, safe='')}"
+
+
+def path_of(*steps: str) -> str:
+    """A path of these steps, whatever somebody has given for an id or a name."""
+    return "".join(f"/{quote(step, safe='')}" for step in steps)
+
+
+def read_all(kind: type[Answered], listed: Any) -> list[Answered]:
+    """A list of answers as what they should be.
+
+    Raises:
+        ProtocolError: They are not.
+    """
+    if not isinstance(listed, list):
+        raise ProtocolError(f"this answer of the server is no list of {kind.__name__}.")
+    return [read(kind, fields) for fields in cast("list[Any]", listed)]
+
+
+def given(**fields: object) -> dict[str, object]:
+    """The fields of a request that somebody has given; None leaves one out."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def read(kind: type[Answered], fields: Any) -> Answered:

@@ -17,7 +17,7 @@ class Shape(BaseModel):
 
     def to_json(self) -> dict[str, Any]:
         """The object as it was sent, unknown fields among the rest."""
-        return self.model_dump(mode="json", exclude_unset=True)
+        return self.model_dump(mode="json", exclude_unset=True, by_alias=True)
 
 
 class Part(Shape):
@@ -141,13 +141,25 @@ class ChatInfo(Shape):
     children: list["ChatInfo"] = []
 
 
+class RoleName(Shape):
+    """A role by name."""
+
+    name: str
+    display_name: str = ""
+
+
 class User(Shape):
-    """The user that a token belongs to."""
+    """A user. `roles` are those on the whole site, `status` is `active` or `suspended`."""
 
     id: str
     username: str
     name: str = ""
+    email: str = ""
+    status: str = "active"
     organization_ids: list[str] = []
+    roles: list[RoleName] = []
+    created_at: datetime | None = None
+    last_seen_at: datetime | None = None
 
 
 class PendingCall(Shape):

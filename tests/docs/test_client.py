@@ -10,7 +10,7 @@ CALL_PRICE = script_block(
     {"tools": [{"name": "price", "input": {"item": "tea", "pieces": 2}}]}, {"text": "Five euros."}
 )
 
-SHOWN = ["The tool answered", "[assistant", "Five euros.", "The tool answered", "404"]
+SHOWN = ["The tool answered", "[assistant", "Five euros.", "The tool answered", "ada perdure_", "404"]
 """What each example prints among other things."""
 
 

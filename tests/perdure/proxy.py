@@ -23,10 +23,17 @@ class Proxy:
         self.budget: Callable[[], int] = lambda: _FOREVER
         self.cuts = 0
         self._target = httpx2.URL(target)
+        self._open: set[asyncio.StreamWriter] = set()
+
+    def cut(self) -> None:
+        """Break all connections that are open now."""
+        for writer in self._open:
+            writer.transport.abort()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_connection(self._target.host, self._target.port)
         budget = self.budget()
+        self._open.add(writer)
 
         async def forth() -> None:
             while data := await reader.read(65536):
@@ -49,6 +56,7 @@ class Proxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._open.discard(writer)
         up_writer.transport.abort()
         writer.transport.abort()
 

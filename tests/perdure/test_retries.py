@@ -103,12 +103,16 @@ async def test_nobody_is_waited_for_no_longer_than_one_is_patient() -> None:
     assert time.monotonic() - begun < 2
 
 
-async def test_what_may_have_been_done_before_its_answer_was_lost_is_no_error() -> None:
-    async with scripted(HANG_UP, refusal(404)) as (_, perdure):
-        await perdure.chats.open("c").delete_queued(1)
+@pytest.mark.parametrize("command", ["delete_queued", "promote"])
+async def test_a_command_whose_answer_was_lost_is_asked_for_again_under_its_key(command: str) -> None:
+    """The server answers it as it did the first one, whatever has become of the chat since."""
+    async with scripted(HANG_UP, OK) as (server, perdure):
+        await getattr(perdure.chats.open("c"), command)(1)
+    assert len(server.keys) == 2
+    assert len(set(server.keys) - {""}) == 1
     async with scripted(refusal(404)) as (_, perdure):
         with pytest.raises(NotFound):
-            await perdure.chats.open("c").delete_queued(1)
+            await getattr(perdure.chats.open("c"), command)(1)
 
 
 async def test_an_answer_that_is_nothing_of_ours_is_told() -> None:

@@ -64,6 +64,10 @@ class Raw:
                 kinds.append(line.strip()[7:])
         return kinds
 
+    async def line(self) -> str:
+        """The next line: behind the kind of an event stands what it says."""
+        return (await self._reader.readline()).decode()
+
     async def leave(self) -> None:
         self._writer.close()
         await self._writer.wait_closed()
