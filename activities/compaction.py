@@ -43,6 +43,7 @@ from activities.purposes import Asked, Purpose, named_model
 from activities.shielding import to_the_end
 from activities.spending import Purse, paid_call
 from activities.stops import StopListener, Stopped, unless_stopped
+from activities.tools.offer import Offer
 from activities.tools.registry import ToolRegistry
 from activities.turn_ends import count_turn
 from models.chat_model import ChatModel
@@ -293,7 +294,8 @@ class _Run:
     async def _request(self, shown: Sequence[TranscriptMessage], attempt: int) -> ModelRequest:
         headers = request_headers(self._begun.owner_id, self._compaction.chat_id)
         facts = facts_of(self._asked.model, self._asked.effort)
-        tools = self._means.tools.specs()
+        # as the chat's own calls have them: the provider may have that much of the request in its cache
+        tools = Offer(self._means.tools, self._begun.tools).specs()
         user_prompt = await self._means.directory.user_prompt(self._begun.owner_id)
         return summary_request(shown, facts, tools, headers, attempt=attempt, user_prompt=user_prompt)
 

@@ -22,7 +22,7 @@ class BlobStore(Protocol):
     async def delete(self, key: UUID) -> None: ...
 
 
-class BlobsUnavailable(OSError):
+class BlobsUnavailable(ConnectionError):
     """The store cannot be reached, or refuses. The text says why, and holds no secret. Like every lost
     connection it is worth another attempt."""
 

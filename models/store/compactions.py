@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.chat_state import ChatState, ChatStatus
+from models.chat_tools import ChatTools
 from models.compaction import CompactionReason, reenters
 from models.failures import Failure
 from models.inbox import inbox_text
@@ -19,6 +21,7 @@ from models.spending import Payer
 from models.store.bundle import Bundle, NewMessage
 from models.store.reading import transaction
 from models.store.steps import rest_in_error
+from models.store.tables import chats
 from models.stream import Episode
 from models.turns import Compaction
 
@@ -26,7 +29,7 @@ from models.turns import Compaction
 @dataclass(frozen=True, slots=True)
 class BegunCompaction:
     """An attempt may run. `model_config_id` is the model the chat names, `reasoning_effort` what it
-    asks for; `payer` says whose pots its calls fall into."""
+    asks for, `tools` what it says about its tools; `payer` says whose pots its calls fall into."""
 
     reason: CompactionReason
     episode: Episode
@@ -35,6 +38,7 @@ class BegunCompaction:
     model_config_id: UUID
     reasoning_effort: str | None
     turn_started_at: datetime
+    tools: ChatTools
     payer: Payer
 
 
@@ -50,6 +54,7 @@ async def begin_compaction(engine: AsyncEngine, compaction: Compaction) -> Begun
         attempt = row["generation_attempt"] + 1
         bundle.set(generation_attempt=attempt)
         await bundle.close()
+        tools = await conn.scalar(select(chats.c.tools).where(chats.c.id == compaction.chat_id))
         return BegunCompaction(
             reason,
             Episode(row["history_version"], attempt),
@@ -58,6 +63,7 @@ async def begin_compaction(engine: AsyncEngine, compaction: Compaction) -> Begun
             row["last_model_config_id"],
             row["last_reasoning_effort"],
             row["turn_started_at"],
+            ChatTools.model_validate(tools or {}),
             Payer(row["organization_id"], row["owner_id"], row["id"], row["root_chat_id"] or row["id"]),
         )
 

@@ -63,8 +63,10 @@ async def record_aside(
         created_at=func.now(),
     )
     if bill.held:
+        # the message first: it locks the chat, and the books come behind that
+        message_id = (await conn.execute(statement.returning(messages.c.id))).scalar_one()
         await pay(conn, bill)
-        return (await conn.execute(statement.returning(messages.c.id))).scalar_one()
+        return message_id
     entry = Entry.of(bill)
     returning = statement.add_cte(entry.cte).returning(messages.c.id, *entry.columns)
     row = (await conn.execute(returning)).one()

@@ -159,14 +159,15 @@ async def keep_title(
 ) -> bool:
     """Give a chat its title, unless somebody has renamed it meanwhile; whether it was given."""
     async with transaction(engine) as conn:
-        if spent is not None:
+        given = 0
+        if title is not None and title != provisional:
+            result = await conn.execute(
+                update(chats).where(chats.c.id == chat_id, chats.c.title == provisional).values(title=title)
+            )
+            given = result.rowcount
+        if spent is not None:  # the chat first and the books behind it, as everywhere
             await record_aside(conn, spent, turn=0)
-        if title is None or title == provisional:
-            return False
-        result = await conn.execute(
-            update(chats).where(chats.c.id == chat_id, chats.c.title == provisional).values(title=title)
-        )
-        return result.rowcount > 0
+        return given > 0
 
 
 async def keep_label(engine: AsyncEngine, chat_id: UUID, turn: int, label: str, spent: Aside | None) -> bool:
@@ -176,8 +177,11 @@ async def keep_label(engine: AsyncEngine, chat_id: UUID, turn: int, label: str, 
     `updated_at`, which other products compare here, changes with every label and pin as well.
     """
     async with transaction(engine) as conn:
-        if spent is not None:
-            await record_aside(conn, spent, turn=turn)
+        result = await conn.execute(
+            update(chats)
+            .where(chats.c.id == chat_id, chats.c.turn == turn, chats.c.status != ChatStatus.ERROR)
+            .values(last_turn_summary=label)
+        )
         await conn.execute(
             update(inbox_notifications)
             .where(
@@ -187,11 +191,8 @@ async def keep_label(engine: AsyncEngine, chat_id: UUID, turn: int, label: str, 
             )
             .values(content=label)
         )
-        result = await conn.execute(
-            update(chats)
-            .where(chats.c.id == chat_id, chats.c.turn == turn, chats.c.status != ChatStatus.ERROR)
-            .values(last_turn_summary=label)
-        )
+        if spent is not None:
+            await record_aside(conn, spent, turn=turn)
         return result.rowcount > 0
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, InternalEr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from activities.passing import passes
+from runtime.blobs import BlobsUnavailable
 
 LOST = DataError("s", None, psycopg.DataError(), connection_invalidated=True)
 
@@ -23,6 +24,7 @@ LOST = DataError("s", None, psycopg.DataError(), connection_invalidated=True)
         LOST,
         PoolTimeoutError(),
         ConnectionResetError(),
+        BlobsUnavailable("TimeoutError"),
         TimeoutError(),
         OSError(errno.ENETUNREACH, "unreachable"),
     ],

@@ -11,6 +11,7 @@ from activities.providers.demo.recorder import RecordedRequest
 from tests.durable.caller import Caller, text_of
 from tests.durable.saying import says
 from tests.durable.talks import Talk
+from tests.durable.tools import THEIRS
 
 FULL = {"input_tokens": 150_000, "output_tokens": 5}
 REENTRIES = 3
@@ -71,6 +72,16 @@ async def test_behind_a_summary_the_model_is_told_the_same_instructions(
     assert any(own_prompt in text for text in step)
     assert step == summary == again
     await caller.rows.sound(chat)
+
+
+async def test_a_summary_is_asked_for_with_the_tools_of_the_chat(caller: Caller, model: DemoModel):
+    said = script_block({"text": "done", "usage": FULL})
+    chat = await caller.create(said, active_tools=["current_time"], **THEIRS)
+    await caller.read(chat).rested(3)
+    for request in model.requests:
+        assert [tool["name"] for tool in request.body["tools"]] == ["current_time", "theirs"]
+    step, summary, _ = model.requests
+    assert step.body["tools"] == summary.body["tools"]
 
 
 async def test_a_question_without_an_answer_stays_out_of_the_summary_and_behind_it(

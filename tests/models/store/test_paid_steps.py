@@ -1,15 +1,19 @@
 """Steps that are paid for: entered into the books as they are committed, once, also when they are late."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from models.chat_state import StateName
 from models.spending import Bill, PaidCall, SpendingState, SpentOn
 from models.store import steps
+from models.store.bundle import Bundle
 from models.store.costs import Aside, keep_aside
+from models.store.naming import keep_title
+from models.store.reading import transaction
 from models.store.spending import Hold, reserve
 from models.store.steps import Answer, Begun
 from models.store.tables import messages
@@ -122,3 +126,34 @@ async def test_a_call_beside_the_conversation_is_kept_and_counted_once(books: Bo
     assert await costs_in_history(books) == [7]
     assert await books.figures(pot) == (7, 0)
     assert await books.chat.texts() == [], "nobody is shown it"
+
+
+async def test_a_title_and_a_step_that_are_paid_for_at_once_do_not_block_each_other(books: Books):
+    pot = await books.limit(1000)
+    before = await books.chat.row()
+    name = PaidCall(SpentOn.TITLE, "demo", "m", books.chat.model, 3, 0)
+    answer = paid_answer(books, held=True)
+    for call in (name, id_of(answer)):
+        assert await reserve(books.engine, books.payer, call, 300) == Hold(300)
+    aside = Aside(Bill(books.payer, name, USAGE, 7, held=True), 12, None)
+    async with transaction(books.engine) as conn:
+        bundle = await Bundle.open(conn, books.chat.chat)
+        naming = asyncio.create_task(
+            keep_title(books.engine, books.chat.chat, before["title"], "Found", aside)
+        )
+        await _until_somebody_waits_for(books, "UPDATE chats")
+        bundle.charge(answer.bill)
+        await bundle.close()
+    assert await naming
+    assert await books.figures(pot) == (47, 0)
+    await books.check()
+
+
+async def _until_somebody_waits_for(books: Books, statement: str) -> None:
+    waiting = text(
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE :query"
+        " AND datname = current_database()"
+    )
+    async with asyncio.timeout(20), books.engine.connect() as conn:
+        while (await conn.execute(waiting, {"query": f"{statement}%"})).first() is None:
+            pass
