@@ -1,12 +1,16 @@
-"""What the processes have logged as errors of their own: whatever servers come and go, there is none."""
+"""What the processes have logged as errors of their own: servers that come and go are no reason for any."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 _OURS = ("api", "worker", "other-worker")
 _ERROR = "[error"
-_HARMLESS = ("ASGI callable returned without completing handshake.",)
-"""What uvicorn says of every socket that was refused with an answer of its own."""
+_HARMLESS = (
+    # what uvicorn says of every socket that was refused with an answer of its own
+    "ASGI callable returned without completing handshake.",
+    # an attempt that met a server on its way out; another one follows
+    "activity failed",
+)
 
 _MOST = 5
 
