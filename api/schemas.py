@@ -86,7 +86,7 @@ class Chat(_Shape):
         default=None, description="On its own, where not all tools of the deployment may be called."
     )
     files: list[ChatFile] | None = Field(default=None, description="When created, and on its own.")
-    children: list["Chat"] = Field(description="Of a root, in lists and on its own; newest first.")
+    children: list["Chat"] = Field(description="Of a root, in lists and on its own: the newest 100.")
 
 
 class MessagePart(_Shape):

@@ -64,9 +64,13 @@ class ChatFilter:
     labels: Sequence[tuple[str, str]] = field(default_factory=tuple[tuple[str, str], ...])
 
 
+MAX_CHILDREN = 100
+"""So many children are shown of a root, the newest; the others are read by their ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListedChat:
-    """A chat with what lists show beside it. `children` are those of a root, newest first."""
+    """A chat with what lists show beside it. `children` are the newest of a root, newest first."""
 
     chat: ChatRecord
     has_unread: bool
@@ -141,11 +145,20 @@ async def _children(
     found: defaultdict[UUID, list[ListedChat]] = defaultdict(list)
     if not roots:
         return found
-    query = _CHATS.where(
-        whose,
-        chats.c.root_chat_id == any_(literal(list(roots), ARRAY(Uuid))),
-        chats.c.archived.is_(archived),
-    ).order_by(chats.c.created_at.desc(), chats.c.id.desc())
+    newest = (chats.c.created_at.desc(), chats.c.id.desc())
+    ranked = (
+        select(
+            chats.c.id, func.row_number().over(partition_by=chats.c.root_chat_id, order_by=newest).label("n")
+        )
+        .where(
+            whose,
+            chats.c.root_chat_id == any_(literal(list(roots), ARRAY(Uuid))),
+            chats.c.archived.is_(archived),
+        )
+        .subquery()
+    )
+    shown = select(ranked.c.id).where(ranked.c.n <= MAX_CHILDREN)
+    query = _CHATS.where(chats.c.id.in_(shown)).order_by(*newest)
     for row in (await conn.execute(query)).mappings():
         found[row["root_chat_id"]].append(ListedChat(record_of(row), row["has_unread"]))
     return found

@@ -1,5 +1,6 @@
 """The list of chats: what is in it, in what order, and what it costs."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -7,6 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from api.schemas import Chat
+from models.store import listing
 from tests.api.conftest import Door
 from tests.api.histories import LONG_AGO, add_child, archive, change, changed_at, listed, say, titles
 from tests.api.people import share
@@ -68,6 +70,18 @@ async def test_children_are_within_their_root_newest_first(door: Door):
     assert "diff_status" not in alone
     as_child = (await door.owner.http.get(f"/chats/{newer['id']}")).json()
     assert (as_child["children"], as_child["root_chat_id"]) == ([], root["id"])
+
+
+async def test_of_many_children_the_newest_are_shown(door: Door, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(listing, "MAX_CHILDREN", 2)
+    roots = [await door.create(), await door.create()]
+    for number in range(4):
+        for root in roots:
+            await add_child(door, root, title=f"{number}", created_at=LONG_AGO + timedelta(minutes=number))
+    for shown in await listed(door):
+        assert [child["title"] for child in shown["children"]] == ["3", "2"]
+    alone = (await door.owner.http.get(f"/chats/{roots[0]['id']}")).json()
+    assert [child["title"] for child in alone["children"]] == ["3", "2"]
 
 
 async def test_children_follow_the_archived_filter(door: Door):
