@@ -121,6 +121,7 @@ class ProviderDirectory:
             self.keys.base_url_of(provider),
             self._key(provider, user_keys),
             provider.settings,
+            account=str(provider.id),
         )
         user = owner_id if choice is KeyChoice.USER else None
         slot = Slot(provider.id, user, dialect_of(provider.type, model.config))

@@ -23,6 +23,7 @@ class Endpoint:
 
     Attributes:
         label: short name in metrics and failures.
+        account: which provider it is, of several of one type.
         base_url: None for the vendor's own address.
         api_key: None where the endpoint finds credentials by itself or wants none.
     """
@@ -32,6 +33,7 @@ class Endpoint:
     base_url: str | None
     api_key: SecretStr | None
     settings: ProviderSettings
+    account: str = ""
 
     @property
     def key(self) -> str:
@@ -107,6 +109,7 @@ def _server(endpoint: Endpoint) -> Server:
         endpoint.base_url,
         endpoint.settings.organization,
         endpoint.settings.api_version,
+        namespace=f"{endpoint.type}/{endpoint.account}" if endpoint.account else None,
     )
 
 

@@ -25,10 +25,14 @@ KINDS = ("anthropic", "openai-responses", "openai-chat", "openrouter")
 SEARCHING = ("anthropic", "openai-responses")
 """Those who tell of their searches as calls; the others tell what they found only."""
 
+SECOND_ACCOUNT = "openai-second"
+"""Of OpenAI's Responses, beside `openai-responses`."""
+
 _SEARCHES = {"web_search_enabled": True}
 _CONFIGS: dict[str, tuple[ProviderType, str, dict[str, Any]]] = {
     "anthropic": (ProviderType.ANTHROPIC, "", {"provider_options": {"anthropic": _SEARCHES}}),
     "openai-responses": (ProviderType.OPENAI, "/v1", {"provider_options": {"openai": _SEARCHES}}),
+    SECOND_ACCOUNT: (ProviderType.OPENAI, "/v1", {"provider_options": {"openai": _SEARCHES}}),
     "openai-chat": (
         ProviderType.OPENAI,
         "/v1",

@@ -14,7 +14,7 @@ import pytest
 from activities.providers.demo import script_block
 from tests.api.files.bytes_of import PDF, PNG
 from tests.durable.caller import Body, text_of
-from tests.durable.talks import KINDS, SEARCHING, Talk, parts
+from tests.durable.talks import KINDS, SEARCHING, SECOND_ACCOUNT, Talk, parts
 
 TIME: Body = {"name": "current_time", "input": {"timezone": "Asia/Tokyo"}}
 UTC: Body = {"name": "current_time", "input": {}}
@@ -210,6 +210,21 @@ async def test_another_provider_goes_on(talk: Talk, first: str, second: str) -> 
     await talk.turn(first, {"thinking": "So.", "text": "Two."})
     await talk.is_sound("See.", "One.", "Let me look.", "Noon.", "Two.")
     assert [request.outcome for request in talk.sent()] == ["completed"] * 5
+
+
+async def test_what_one_account_has_encrypted_and_stored_is_not_shown_to_another(talk: Talk) -> None:
+    await talk.turn("openai-responses", {"thinking": "Hm.", **SEARCH, "text": "See.", "tools": [TIME]})
+    await talk.turn("openai-responses", {"thinking": "Well.", "text": "One."})
+    await talk.turn(SECOND_ACCOUNT, {"thinking": "So.", "text": "Two."})
+    first, second = talk.sent()[1], talk.sent()[-1]
+    assert {"reasoning", "web_search_call"} <= {item["type"] for item in first.body["input"]}
+    assert "previous_response_id" not in second.body
+    assert {item["type"] for item in second.body["input"]} <= {
+        "message",
+        "function_call",
+        "function_call_output",
+    }
+    assert not any(item.get("id") for item in second.body["input"])
 
 
 async def test_what_openai_remembers_is_not_told_again(talk: Talk) -> None:

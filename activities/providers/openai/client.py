@@ -48,12 +48,14 @@ class Server:
     """Where an endpoint is and who may call it.
 
     Attributes:
-        label: short name in metrics and failures; what the vendor wants back is stored under it.
+        label: short name in metrics and failures.
         profile: what the server takes and tells.
         api_key: empty where it wants none.
         base_url: where it is, with `/v1`; None for the address in the profile.
         organization: whose calls these are, where a key belongs to several.
         api_version: sent along where it is set, as older deployments of Azure want it.
+        namespace: what an account encrypts and stores is kept under this name, for that account alone; else
+            under the label.
     """
 
     label: str
@@ -62,6 +64,7 @@ class Server:
     base_url: str | None = None
     organization: str | None = None
     api_version: str | None = None
+    namespace: str | None = None
 
 
 class OpenAIProvider:
@@ -173,7 +176,7 @@ def openai_responses(server: Server) -> OpenAIProvider:
     Raises:
         ModelCallError: the address is not valid.
     """
-    return OpenAIProvider(ResponsesWire(server.label), server)
+    return OpenAIProvider(ResponsesWire(server.label, server.namespace or server.label), server)
 
 
 def openai_chat(server: Server) -> OpenAIProvider:

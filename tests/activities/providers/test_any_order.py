@@ -105,7 +105,7 @@ MESSAGES: list[Event] = [
 WIRES: dict[str, tuple[Callable[[], Reader], list[Event], str]] = {
     "messages": (lambda: MessageReader("x", "x"), MESSAGES, '{"type": "message_stop"}'),
     "responses": (
-        lambda: ResponseReader("x", stored=True),
+        lambda: ResponseReader("x", "x", stored=True),
         RESPONSES,
         '{"type": "response.completed", "response": {"id": "r", "output": []}}',
     ),

@@ -9,16 +9,19 @@ class ResponsesWire:
     """Implements `Wire`.
 
     Args:
-        label: under which is stored what the vendor wants back.
+        label: short name in failures.
+        namespace: under which is stored what the vendor wants back.
     """
 
     path = "/responses"
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, namespace: str) -> None:
         self._label = label
+        self._namespace = namespace
 
     def body(self, request: ModelRequest) -> dict[str, object]:
-        return wire_request(request, self._label)
+        return wire_request(request, self._namespace)
 
     def reader(self, request: ModelRequest) -> ResponseReader:
-        return ResponseReader(self._label, stored=request.options.provider_options.openai.store)
+        stored = request.options.provider_options.openai.store
+        return ResponseReader(self._label, self._namespace, stored=stored)

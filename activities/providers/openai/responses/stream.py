@@ -69,15 +69,17 @@ class _Open:
 class ResponseReader:
     """Reads one answer, event by event. Pure. Implements `EventReader`."""
 
-    def __init__(self, label: str, *, stored: bool) -> None:
+    def __init__(self, label: str, namespace: str, *, stored: bool) -> None:
         """Begin with nothing.
 
         Args:
-            label: under which is stored what the vendor wants back.
+            label: short name in failures.
+            namespace: under which is stored what the vendor wants back.
             stored: the vendor was asked to store the answer.
         """
         self.done = False
         self._label = label
+        self._namespace = namespace
         self._stored = stored
         self._items: dict[int, _Open] = {}
         self._told: set[str] = set()
@@ -271,7 +273,7 @@ class ResponseReader:
         return {"id": item["id"], "stored": self._stored} if item.get("id") else {}
 
     def _own(self, entries: Item) -> dict[str, Item]:
-        return {self._label: entries}
+        return {self._namespace: entries}
 
 
 def _type_of(event: Item) -> str:

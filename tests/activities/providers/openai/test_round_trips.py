@@ -268,7 +268,7 @@ def test_an_item_nobody_knows_goes_back_in_its_place(stored: bool) -> None:
     ]
     builder = AnswerBuilder(lambda: NOON)
     told = {"type": "response.completed", "response": {"id": "r", "output": events}}
-    for event in ResponseReader("openai", stored=stored).read(json.dumps(told)):
+    for event in ResponseReader("openai", "openai", stored=stored).read(json.dumps(told)):
         builder.add(event)
     items = wire_items([PromptMessage("assistant", builder.finished().parts)], "openai", stored=stored)
     assert [item["type"] for item in items] == ["message", "hologram", "message"]

@@ -23,7 +23,7 @@ Event = dict[str, Any]
 
 
 def responses() -> ResponseReader:
-    return ResponseReader("openai", stored=True)
+    return ResponseReader("openai", "openai", stored=True)
 
 
 def chat(server: str = "openai-compat") -> ChunkReader:
