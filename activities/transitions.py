@@ -37,7 +37,7 @@ class Transitions:
         if receipt.verdict is Verdict.APPLIED:
             version = receipt.state.snapshot_version
             hints = hints_of_write(commit, receipt.state)
-            if commit.write.stop_turn:
+            if receipt.stops(commit.write):
                 self.live.stop(commit.chat_id, commit.write.expect_turn, version, hints)
             else:
                 self.live.wake(commit.chat_id, version, hints)

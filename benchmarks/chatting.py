@@ -89,17 +89,23 @@ class Chatter:
 
     async def answered_at(self) -> list[datetime]:
         """When each of the model's answers was committed, oldest first."""
-        moments: list[datetime] = []
-        after, more = 1, True  # ids begin with 1, which is the user's
+        return [
+            datetime.fromisoformat(message["created_at"])
+            for message in await self.history()
+            if message["role"] == "assistant"
+        ]
+
+    async def history(self) -> list[dict[str, Any]]:
+        """All messages, oldest first."""
+        found: list[dict[str, Any]] = []
+        more = True
         while more:
-            asked = {"limit": 200, "after_id": after}
+            asked = {"limit": 200, **({"before_id": found[-1]["id"]} if found else {})}
             answer = await self._http.get(f"{self._url}/chats/{self._chat}/messages", params=asked)
             page = answer.raise_for_status().json()
-            for message in page["messages"]:
-                if message["role"] == "assistant":
-                    moments.append(datetime.fromisoformat(message["created_at"]))
-            after, more = page["messages"][-1]["id"], page["has_more"]
-        return moments
+            found += page["messages"]
+            more = page["has_more"]
+        return found[::-1]
 
     async def look(self) -> None:
         """Read the chat."""

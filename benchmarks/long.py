@@ -5,15 +5,20 @@ against its first.
     python -m benchmarks.long --turns 100 --steps 60
 
 The model answers at once. The history that it is sent grows all the same, and with it the reading of it; what
-must not grow is anything else. Printed: medians of a window at each end, and their ratio.
+must not grow is anything else. Printed: medians of a window at each end, and their ratio; and beside it what
+the demo model alone takes for a conversation of this length, which is no time of ours.
 """
 
 import argparse
 import asyncio
 import statistics
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import httpx2
 
 from activities.providers.demo import script_block
 from benchmarks.chatting import Chatter
@@ -44,11 +49,35 @@ async def long_chat(stack: Stack, turns: int) -> None:
             turn = await chatter.turn(f"{script_block({'text': f'answer {number}'})} turn {number}")
             seconds.append(turn.seconds * 1000)
             cpu.append((sum(cpu_seconds(pids).values()) - before) * 1000)
+        said = [(one["role"], text_of(one)) for one in await chatter.history()]
     finally:
         await chatter.close()
+    model = stack.environment["PERDURE_DEMO_MODEL_URL"]
+    alone = [await model_alone(model, said[:length]) for length in (9, len(said) - 1)]
     print(f"\nturns 5 to {4 + _WINDOW} against the last {_WINDOW} of {turns}")
     report("  time of a turn", "ms", seconds[3 : 3 + _WINDOW], seconds[-_WINDOW:])
+    report("  of it the model alone", "ms", *alone)
     report("  CPU of a turn", "ms", [_mean(cpu[3 : 3 + _WINDOW])], [_mean(cpu[-_WINDOW:])])
+
+
+def text_of(message: dict[str, Any]) -> str:
+    """The words of a message."""
+    return "".join(part.get("text", "") for part in message["content"])
+
+
+async def model_alone(url: str, said: Sequence[tuple[str, str]]) -> list[float]:
+    """Milliseconds that the demo model takes to answer a conversation, asked by nobody but us."""
+    messages = [{"role": role, "content": [{"type": "text", "text": text}]} for role, text in said]
+    body = {"model": "perdure-demo", "max_tokens": 1000, "stream": True, "messages": messages}
+    headers = {"x-api-key": "bench", "anthropic-version": "2023-06-01"}
+    taken: list[float] = []
+    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=60) as http:
+        for _ in range(_WINDOW):
+            began = time.perf_counter()
+            answer = await http.post("/v1/messages", json=body)
+            taken.append((time.perf_counter() - began) * 1000)
+            answer.raise_for_status()
+    return taken
 
 
 async def long_turn(stack: Stack, steps: int) -> None:

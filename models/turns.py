@@ -177,6 +177,12 @@ class Receipt(_Small):
     queued_id: int | None = None
     version: int = 0
 
+    def stops(self, write: Write) -> bool:
+        """Whether the turn that the write is to stop stops for it. A message that is delivered again, because
+        its answer was lost, may find its own turn running: that goes on."""
+        reached = (self.state.status, self.state.turn) == (write.status, write.turn)
+        return write.stop_turn and self.verdict is Verdict.APPLIED and reached
+
 
 class ModelCall(_Small):
     """Run one step: call the model, stream, commit."""

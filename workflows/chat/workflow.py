@@ -218,7 +218,7 @@ class ChatWorkflow:
                     break
                 if self._state == before:
                     raise RuntimeError("the row refuses a write that fits its own state")
-        if write.stop_turn and receipt.verdict is Verdict.APPLIED:
+        if receipt.stops(write):
             for handle in self._in_flight:
                 handle.cancel()
         return receipt
