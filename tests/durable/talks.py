@@ -87,7 +87,7 @@ class Talk:
 
     def sent(self) -> list[RecordedRequest]:
         """The requests for this chat, oldest first."""
-        return [r for r in self.model.requests if r.headers.get("x-coder-chat-id") == self.chat]
+        return self.model.requests_of(self.chat)
 
 
 async def offered_models(perdure: Stack, model: CheckedModel, rows: Rows) -> dict[str, str]:

@@ -322,7 +322,7 @@ async def test_a_tool_that_must_run_alone_runs_with_no_other(
     assert once["result"].startswith("Skipped: alone was called in the same step")
     assert alone["result"].startswith("alone must be called alone")
     assert len(shown_results(reader)) == 3
-    assert len(model.requests) == 2
+    assert len(model.requests_of(chat)) == 2
     await sound(caller, reader, chat)
 
 
@@ -370,7 +370,7 @@ async def test_what_is_not_active_is_neither_offered_nor_run_until_it_is(
     only = {"active_tools": ["again"], **THEIRS}
     chat, reader = await asked(caller, call("once", word, waits=False), **only)
     await reader.rested(2)
-    assert [tool["name"] for tool in model.requests[-1].body["tools"]] == ["again", "theirs"]
+    assert [tool["name"] for tool in model.requests_of(chat)[-1].body["tools"]] == ["again", "theirs"]
     (refused,) = await results(caller, chat)
     assert (refused["is_error"], refused["result"]) == (True, "The tool once is not active in this turn.")
     assert effects.lines(word) == []
@@ -392,7 +392,7 @@ async def test_a_client_s_tool_named_like_ours_gives_way(
     chat, reader = await asked(caller, call("once", word, waits=False), **clash)
     await reader.rested(2)
     assert effects.lines(word) == ["began", "done"]
-    offered: list[Body] = model.requests[-1].body["tools"]
+    offered: list[Body] = model.requests_of(chat)[-1].body["tools"]
     names = [tool["name"] for tool in offered]
     assert names == sorted(set(names))
     assert "theirs" in names

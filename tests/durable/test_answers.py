@@ -69,7 +69,7 @@ async def test_each_step_is_told_the_results_of_all_steps_before_it(caller: Call
     first, *others = await results(caller, chat)
     assert [one.get("is_error", False) for one in others] == [True, False]
     told = {one["tool_call_id"]: as_told(one) for one in (first, *others)}
-    assert [told_results(request) for request in model.requests] == [
+    assert [told_results(request) for request in model.requests_of(chat)] == [
         {},
         {first["tool_call_id"]: as_told(first)},
         told,
@@ -86,7 +86,7 @@ async def test_behind_a_client_s_result_the_model_is_called_once_and_told_ours_t
     said = {"results": [{"tool_call_id": call_id, "output": "their answer"}]}
     assert (await caller.post(chat, "tool-results", said)).status_code == 204
     await reader.rested(2)
-    _, request = model.requests
+    _, request = model.requests_of(chat)
     assert told_results(request) == {
         call_id: "their answer",
         ours["tool_call_id"]: as_told(ours),
@@ -109,9 +109,9 @@ async def test_nul_and_its_escape_are_stored_shown_and_told_as_they_were(caller:
     await caller.agree(reader, chat, [said], [odd, odd])
     (result,) = await results(caller, chat)
     assert result["result"] == odd
-    asked_first, answered, told = model.requests[-1].body["messages"]
+    asked_first, answered, told = model.requests_of(chat)[-1].body["messages"]
     assert asked_first["content"][0]["text"] == said
     text, tool_use = answered["content"]
     assert (text["text"], tool_use["input"]) == (odd, {"word": odd})
-    assert told_results(model.requests[-1]) == {waits["tool_call_id"]: odd}
+    assert told_results(model.requests_of(chat)[-1]) == {waits["tool_call_id"]: odd}
     assert told["role"] == "user"

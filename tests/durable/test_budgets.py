@@ -228,14 +228,14 @@ async def test_an_exhausted_pot_ends_a_turn_before_its_next_model_call(
     assert error["kind"] == "usage_limit"
     assert error["retryable"] is False
     assert "limit 21100 micros, consumed 21000 micros" in error["detail"]
-    assert len(model.requests) == 1, "the second call was not made"
+    assert len(model.requests_of(chat)) == 1, "the second call was not made"
     assert await treasury.figures(pot) == (21_000, 0)
     await rows.sound(chat)
 
     # there are a hundred micros left: the door lets the message in, and the turn ends at once
     await caller.send(chat, script_block({"text": "never"}))
     await rows.until("SELECT 1 FROM chats WHERE id = :chat AND turn = 2 AND status = 'error'", chat=chat)
-    assert len(model.requests) == 1
+    assert len(model.requests_of(chat)) == 1
 
     await treasury.limit(21_000, chat_id=chat)
     count = "SELECT count(*) AS n FROM messages WHERE chat_id = :chat"
@@ -338,4 +338,4 @@ async def test_a_model_without_a_price_is_not_called_where_a_budget_has_to_hold(
     error = await last_error(caller, chat)
     assert error["kind"] == "config"
     assert "has no price" in error["message"]
-    assert len(model.requests) == 1
+    assert len(model.requests_of(chat)) == 1

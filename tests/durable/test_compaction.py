@@ -89,7 +89,7 @@ async def test_behind_a_full_step_the_turn_goes_on_with_the_summary(caller: Call
         first(rests),
     ]
     assert order == sorted(order), "call, result, rows, status"
-    assert len(model.requests) == 3
+    assert len(model.requests_of(chat)) == 3
     await caller.rows.sound(chat)
 
 
@@ -99,8 +99,8 @@ async def test_between_two_steps_history_is_replaced_by_the_summary(caller: Call
     await reader.rested(3)
     stored = await caller.messages(chat)
     assert [m["role"] for m in stored] == ["user", "assistant", "tool", "assistant", "tool", "assistant"]
-    assert [m["role"] for m in model.requests[-1].body["messages"]] == ["user"]
-    assert len(model.requests) == 3, "a step, the summary, a step: the turn is not entered again"
+    assert [m["role"] for m in model.requests_of(chat)[-1].body["messages"]] == ["user"]
+    assert len(model.requests_of(chat)) == 3, "a step, the summary, a step: the turn is not entered again"
     await caller.rows.sound(chat)
 
 
@@ -108,13 +108,13 @@ async def test_asked_for_by_a_person(caller: Caller, model: DemoModel):
     chat, reader = await answered(caller, "first")
     await compact(caller, chat)
     await reader.until(lambda r: summaries(list(r.messages.values())) and r.status == "waiting")
-    assert len(model.requests) == 2, "no answer follows"
+    assert len(model.requests_of(chat)) == 2, "no answer follows"
     refused = await caller.ask(chat, "compact")
     assert (refused.status_code, refused.json()["message"]) == (409, "There is nothing to compact.")
     await caller.send(chat, asked("second"))
     await reader.rested(3)
     assert text_of(reader.answers()[-1]) == "second"
-    assert len(model.requests[-1].body["messages"]) == 1
+    assert len(model.requests_of(chat)[-1].body["messages"]) == 1
     await caller.rows.sound(chat)
 
 
@@ -127,7 +127,7 @@ async def test_cleared_by_a_person(caller: Caller, model: DemoModel):
     assert (await caller.ask(chat, "compact")).status_code == 409
     await caller.send(chat, asked("anew"))
     await reader.rested(3)
-    assert "forget me" not in str(model.requests[-1].body)
+    assert "forget me" not in str(model.requests_of(chat)[-1].body)
     stored = await caller.messages(chat)
     assert [m["role"] for m in stored] == ["user", "assistant", "assistant", "tool", "user", "assistant"]
     assert stored[2]["content"][0]["tool_name"] == "chat_cleared"
@@ -234,7 +234,7 @@ async def test_worker_killed_after_the_commit(perdure: Stack, caller: Caller, mo
     await until(lambda: sent(caller, chat, asked("second")))
     await reader.rested(3)
     assert len(await rows.ask(BOUNDARIES, chat=chat)) == 1
-    assert len(model.requests) == 3, "the summary is not asked for again"
+    assert len(model.requests_of(chat)) == 3, "the summary is not asked for again"
     await caller.rows.sound(chat)
 
 

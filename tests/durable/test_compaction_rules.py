@@ -55,7 +55,7 @@ async def test_a_turn_goes_on_behind_its_summary_three_times_and_no_more(
     chat = await caller.create(says("done"))
     reader = caller.read(chat)
     await reader.until(lambda r: r.status == "waiting" and len(r.messages) == 1 + 1 + REENTRIES * 3 + 2)
-    last_words = [request.body["messages"][-1]["content"][-1]["text"] for request in model.requests]
+    last_words = [request.body["messages"][-1]["content"][-1]["text"] for request in model.requests_of(chat)]
     assert [words == INSTRUCTION for words in last_words] == [False, True] * (1 + REENTRIES)
     assert await summaries(caller, chat) == 1 + REENTRIES
     await caller.rows.sound(chat)
@@ -67,7 +67,7 @@ async def test_behind_a_summary_the_model_is_told_the_same_instructions(
     said = script_block({"text": "done", "usage": FULL})
     chat = await caller.create(said, system_prompt="You are a lighthouse keeper.")
     await caller.read(chat).rested(3)
-    step, summary, again = map(system_of, model.requests)
+    step, summary, again = map(system_of, model.requests_of(chat))
     assert any("lighthouse keeper" in text for text in step)
     assert any(own_prompt in text for text in step)
     assert step == summary == again
@@ -78,9 +78,9 @@ async def test_a_summary_is_asked_for_with_the_tools_of_the_chat(caller: Caller,
     said = script_block({"text": "done", "usage": FULL})
     chat = await caller.create(said, active_tools=["current_time"], **THEIRS)
     await caller.read(chat).rested(3)
-    for request in model.requests:
+    for request in model.requests_of(chat):
         assert [tool["name"] for tool in request.body["tools"]] == ["current_time", "theirs"]
-    step, summary, _ = model.requests
+    step, summary, _ = model.requests_of(chat)
     assert step.body["tools"] == summary.body["tools"]
 
 
@@ -94,7 +94,7 @@ async def test_a_question_without_an_answer_stays_out_of_the_summary_and_behind_
     model.order_fault({"kind": "status", "status": 400, "message": "prompt is too long: 200001 > 200000"})
     await caller.send(chat, second)
     await reader.rested(3)
-    _, refused, summary, answered = model.requests
+    _, refused, summary, answered = model.requests_of(chat)
     assert second in str(refused.body["messages"][-1]["content"][0]["text"])
     assert "say second" not in str(summary.body["messages"])
     behind: list[Any] = answered.body["messages"][-1]["content"]

@@ -46,7 +46,7 @@ async def test_a_picture_reaches_the_model_and_stays_with_the_chat(caller: Calle
     await reader.rested(2)
     assert [text_of(answer) for answer in reader.answers()] == ["seen", "read"]
 
-    first, second = [request.body for request in model.requests][-2:]
+    first, second = [request.body for request in model.requests_of(chat)][-2:]
     sent = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(PICTURE).decode()}
     assert pictures(first) == [sent]
     assert pictures(second) == [sent]

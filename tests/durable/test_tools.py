@@ -134,7 +134,7 @@ async def test_a_call_that_goes_wrong_leaves_the_others_alone(
     assert garbled["result"] == {"half \ufffd": ["\ufffd of a pair", word]}
     assert (refused["is_error"], refused["result"]) == (True, "not today")
     assert (done["result"], effects.lines(word)) == ({"done": word}, ["began", "done"])
-    assert len(model.requests) == 2
+    assert len(model.requests_of(chat)) == 2
     await sound(caller, reader, chat)
 
 

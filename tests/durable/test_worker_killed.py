@@ -34,7 +34,7 @@ async def test_killed_between_taking_the_step_and_calling_the_model(
     reader = caller.read(chat)
     await model.reached("gate")
     await caller.send(chat, second)
-    calls = len(model.requests)
+    calls = len(model.requests_of(chat))
     async with rows.engine.begin() as lock:
         # a worker that was told of changes reads its model's row and waits here, so it dies before the call
         await lock.execute(text("LOCK TABLE model_configs IN ACCESS EXCLUSIVE MODE"))
@@ -42,11 +42,11 @@ async def test_killed_between_taking_the_step_and_calling_the_model(
         model.release("gate")
         await rows.until(WAITING_FOR_A_LOCK)
         await perdure.kill("worker")
-    assert len(model.requests) == calls
+    assert len(model.requests_of(chat)) == calls
     await perdure.start("worker")
     await reader.rested(2)
     await caller.agree(reader, chat, [first, second], ["held", WORDS])
-    assert len(model.requests) == calls + 1
+    assert len(model.requests_of(chat)) == calls + 1
 
 
 async def test_killed_in_mid_stream(perdure: Stack, caller: Caller, model: DemoModel):
@@ -85,7 +85,7 @@ async def test_killed_after_the_commit_but_before_the_workflow_knew(
     await caller.send(chat, after)
     await reader.rested(2)
     await caller.agree(reader, chat, [said, after], [WORDS, "and on"])
-    assert len(model.requests) == 2, "the committed step is not run again"
+    assert len(model.requests_of(chat)) == 2, "the committed step is not run again"
 
 
 async def test_killed_during_the_wait_before_a_retry(perdure: Stack, caller: Caller, model: DemoModel):

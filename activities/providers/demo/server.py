@@ -109,6 +109,10 @@ class DemoModel:
         """The newest requests, oldest first."""
         return self._stage.recorder.requests
 
+    def requests_of(self, chat_id: str) -> list[RecordedRequest]:
+        """Those of them that name a chat, in the header that tells whom a call is for."""
+        return [one for one in self.requests if one.headers.get("x-coder-chat-id") == chat_id]
+
     async def received(self, times: int = 1) -> None:
         """Wait until so many requests have come since the start."""
         await self._stage.recorder.received.reached(times)
