@@ -17,7 +17,7 @@ from tests.api.conftest import Door
 from tests.api.gateway.conftest import Gateway
 from tests.api.gateway.vendor import Vendor
 from tests.api.people import NOBODIES, People, everybody
-from tests.api.served import Body, make_organization, make_token, person, served
+from tests.api.served import Body, client, make_organization, make_token, person, served
 
 QUESTION: Body = {"model": "m", "max_tokens": 5, "messages": []}
 
@@ -201,10 +201,8 @@ async def test_an_operator_may_keep_to_models_that_are_listed(gateway: Gateway):
     settings = gateway.door.served.app.state.services.settings.model_copy(
         update={"gateway_unlisted_models": False}
     )
-    async with served(settings) as strict:
-        headers = {"authorization": f"Bearer {gateway.door.owner.token}"}
-        async with httpx2.AsyncClient(base_url=f"{strict.url}/api/v2", headers=headers) as http:
-            assert (await refusal(http, made["name"]))[0] == 404
+    async with served(settings) as strict, client(strict.url, gateway.door.owner.token) as http:
+        assert (await refusal(http, made["name"]))[0] == 404
     assert gateway.vendor.asked == []
 
 
@@ -212,10 +210,8 @@ async def test_a_key_that_cannot_be_opened_is_told_without_it(gateway: Gateway):
     made = await gateway.add("anthropic", gateway.vendor.url)
     settings = gateway.door.served.app.state.services.settings
     other = settings.model_copy(update={"master_keys": SecretStr(new_master_key())})
-    async with served(other) as elsewhere:
-        headers = {"authorization": f"Bearer {gateway.door.owner.token}"}
-        async with httpx2.AsyncClient(base_url=f"{elsewhere.url}/api/v2", headers=headers) as http:
-            status, kind, message = await refusal(http, made["name"])
+    async with served(other) as elsewhere, client(elsewhere.url, gateway.door.owner.token) as http:
+        status, kind, message = await refusal(http, made["name"])
     assert (status, kind) == (403, "permission_error")
     assert "cannot be opened" in message
 
@@ -247,11 +243,9 @@ async def test_calls_count_for_the_limit_of_the_token(gateway: Gateway):
     settings = gateway.door.served.app.state.services.settings.model_copy(update={"rate_limit_per_minute": 1})
     token = await make_token(gateway.door.engine, gateway.door.owner.caller.user_id)
     gateway.vendor.reply(b"{}", content_type="application/json")
-    async with served(settings) as strict:
-        headers = {"authorization": f"Bearer {token}"}
-        async with httpx2.AsyncClient(base_url=f"{strict.url}/api/v2/aibridge", headers=headers) as http:
-            path = f"{made['name']}/v1/responses"
-            assert (await http.post(path, json={"model": "m"})).status_code == 200
-            refused = await http.post(path, json={"model": "m"})
+    async with served(settings) as strict, client(strict.url, token) as http:
+        path = f"/aibridge/{made['name']}/v1/responses"
+        assert (await http.post(path, json={"model": "m"})).status_code == 200
+        refused = await http.post(path, json={"model": "m"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limit_exceeded")
     assert int(refused.headers["retry-after"]) > 0
