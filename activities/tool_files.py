@@ -53,8 +53,9 @@ class ToolFiles:
                 await self.blobs.put(file.id, file.data)
                 break
             except Exception as error:
-                away = isinstance(error, BlobsUnavailable) and time.monotonic() < patience
-                if not away and not passes(error):
+                # the result can say that its files are missing, so their store is not waited for without end
+                out_of_patience = isinstance(error, BlobsUnavailable) and time.monotonic() > patience
+                if out_of_patience or not passes(error):
                     raise
                 log.warning("a file waits for its store", error=type(error).__name__)
             await asyncio.sleep(_PAUSE_SECONDS)
