@@ -24,7 +24,7 @@ def hints_of_write(commit: Commit, state: ChatState) -> tuple[Hint, ...]:
     hints: list[Hint] = []
     if _shows(write, status):
         hints.append(Hint(owner, chat, HintKind.STATUS_CHANGE))
-    if write.action_seconds is not None:
+    if write.action_seconds is not None and state.status is ChatStatus.REQUIRES_ACTION:
         hints.append(Hint(owner, chat, HintKind.ACTION_REQUIRED))
     if write.finishes_turn:
         kind = HintKind.NOTIFIED if write.promote_head else HintKind.TURN_FINISHED

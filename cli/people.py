@@ -49,9 +49,9 @@ def show(rows: Sequence[T], columns: dict[str, Callable[[T], str]]) -> None:
         print(text if not width or len(text) <= width else f"{text[: width - 1]}…")
 
 
-def show_json(answer: Shape | Sequence[Shape] | Sequence[dict[str, Any]]) -> None:
+def show_json(answer: Shape | dict[str, Any] | Sequence[Shape] | Sequence[dict[str, Any]]) -> None:
     """Print an answer as JSON."""
-    shown = _sent(answer) if isinstance(answer, Shape) else [_sent(one) for one in answer]
+    shown = _sent(answer) if isinstance(answer, Shape | dict) else [_sent(one) for one in answer]
     print(json.dumps(shown, ensure_ascii=False))
 
 

@@ -52,16 +52,24 @@ async def rows_of(rows: Rows, chat: str, name: str, places: Places) -> Evidence:
     (row,) = await rows.ask("SELECT * FROM chats WHERE id = :chat", chat=chat)
     said = [m for m in await table("messages", "id") if not m.compressed and m.visibility != "model"]
     in_force = [message for message in said if not message.deleted]
+    cut = [message for message in said if message.deleted]
     turns = {message.turn for message in in_force}
+
+    def in_history(done: Any) -> bool:
+        """Whether a step, or a result, was not cut away: all of its turn, or what came behind a message that
+        joined the turn and was edited."""
+        joined = [m.step for m in cut if m.role == "user" and m.turn == done.turn]
+        return done.turn in turns and all(done.step <= step for step in joined)
+
     effects = places.workspaces / chat / "files" / EFFECTS
     return Evidence(
         chat=row,
         messages=in_force,
         queue=await table("queued_messages", "position, id"),
-        steps=[step for step in await table("steps", "turn, step") if step.turn in turns],
-        results=[result for result in await table("tool_results", "turn, step") if result.turn in turns],
+        steps=[step for step in await table("steps", "turn, step") if in_history(step)],
+        results=[result for result in await table("tool_results", "turn, step") if in_history(result)],
         drafts=await table("drafts", "created_at"),
-        cut=[message for message in said if message.deleted],
+        cut=cut,
         effects=effects.read_text().split() if effects.exists() else [],
         deeds=[line for line in places.deeds.all() if line.split()[1].startswith(f"{name}-")],
     )
