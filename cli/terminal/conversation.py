@@ -4,12 +4,13 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from cli.errors import CommandError
 from cli.terminal.printer import Printer
-from cli.terminal.shown import Asked, Noted
+from cli.terminal.shown import Asked, Noted, Shown
 from cli.terminal.turn import TurnView
 from perdure.client import Chat, Conflict, ConnectionLost, Perdure, PerdureError, Server
 from perdure.client.events import WireEvent
@@ -144,15 +145,19 @@ class _Conversation:
                 self._show(event)
                 if self._view.over:
                     break
+        if self._stopping is not None:
+            await self._stopping  # it knows whether the turn ended by itself
         self._printer.end()
 
     def _show(self, event: WireEvent) -> None:
-        shown = list(self._view.show(event))
         if self._as_json:
             print(json.dumps(event.to_json(), ensure_ascii=False), flush=True)
-            return
-        for one in shown:
-            self._printer.show(one)
+        self._show_all(self._view.show(event))
+
+    def _show_all(self, shown: Iterable[Shown]) -> None:
+        for one in list(shown):
+            if not self._as_json:
+                self._printer.show(one)
 
     def _note(self, text: str) -> None:
         self._printer.show(Noted(text))
@@ -172,7 +177,7 @@ class _Conversation:
         except PerdureError as error:
             self._note(str(error))
         else:
-            self._view.stop_asked()
+            self._show_all(self._view.stop_asked())
 
     def _say_how_to_resume(self) -> None:
         if self._chat:

@@ -50,8 +50,11 @@ class TurnView:
         self._files: set[str] = set()
         self._retrying = False
 
-    def stop_asked(self) -> None:
-        """The server has accepted an interrupt. Its status may pass too fast to be seen in the stream."""
+    def stop_asked(self) -> Iterator[Shown]:
+        """The server has accepted an interrupt. Its status may pass too fast to be seen in the stream, and
+        the turn's end may come before this answer."""
+        if self.over and not self.stopped:
+            yield Noted(STOPPED)
         self.stopped = True
 
     def show(self, event: WireEvent) -> Iterator[Shown]:

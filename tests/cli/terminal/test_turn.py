@@ -198,8 +198,16 @@ def test_an_interrupted_turn_keeps_what_was_shown_and_says_that_it_was_stopped()
 
 def test_an_interruption_too_fast_to_be_seen_is_known_to_whoever_asked_for_it() -> None:
     view = TurnView()
-    view.stop_asked()
+    assert list(view.stop_asked()) == []
     assert seen(view, [status("waiting")]) == [Noted(STOPPED)]
+
+
+def test_an_interruption_whose_turn_is_over_before_the_answer_to_it_is_told_once() -> None:
+    view = TurnView()
+    assert seen(view, [status("waiting")]) == []
+    assert list(view.stop_asked()) == [Noted(STOPPED)]
+    assert view.stopped
+    assert list(view.stop_asked()) == []
 
 
 def test_a_turn_that_failed_is_over_when_the_reason_has_come() -> None:
