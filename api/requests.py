@@ -13,6 +13,7 @@ from api.errors import invalid
 from api.services import Services
 from models.deployment import PersonalModelOverrides
 from models.effort import Effort, known_effort
+from models.store.configuration import Override
 from models.store.overrides import read_member_overrides
 
 MAX_ID = 2**63 - 1
@@ -75,8 +76,9 @@ def without_nul(field: str, text: str) -> str:
     return text
 
 
-async def personal_model(services: Services, organization_id: UUID, user_id: UUID) -> UUID | None:
-    """The model that a member chose for new chats, where members may and it can be used (spec api.md 4.1)."""
+async def personal_choice(services: Services, organization_id: UUID, user_id: UUID) -> Override | None:
+    """The model that a member chose for new chats, with its effort, where members may and it can be used
+    (spec api.md 4.1)."""
     if not (await services.configuration.setting(PersonalModelOverrides)).allow_users:
         return None
     chosen = (await read_member_overrides(services.engine, organization_id, user_id)).get("root")
@@ -84,7 +86,7 @@ async def personal_model(services: Services, organization_id: UUID, user_id: UUI
         return None
     wanted = chosen.override.model_config_id
     usable = await services.availability.usable_model(organization_id, user_id, wanted)
-    return usable.id if usable else None
+    return chosen.override if usable else None
 
 
 async def choose_model(services: Services, organization_id: UUID, user_id: UUID, wanted: UUID | None) -> UUID:
