@@ -156,8 +156,7 @@ async def delete_provider(
     services = services_of(request)
     _require_manager(trail, caller, provider)
     await providers.delete_provider(services.engine, reach_of(caller), provider.id, trail.change())
-    await services.configuration.changed(ChangeKind.PROVIDERS)
-    await services.configuration.changed(ChangeKind.MODEL)  # all of its models
+    await services.configuration.changed(ChangeKind.MODEL)  # all of its models are gone with it
     return Response(status_code=204)
 
 
