@@ -1,12 +1,13 @@
 """Reading requests: what is the same at every door."""
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
 from fastapi import Header
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from starlette.responses import Response
 
 from api.errors import invalid
@@ -27,6 +28,14 @@ IdempotencyKey = Annotated[
         "1 to 255 printable characters, unique per caller, and per chat where there is one.",
     ),
 ]
+
+
+def _of_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_of_utc)]
+"""One without a zone is of UTC, whatever zone the database is in."""
 
 
 def checked_key(key: str | None) -> str | None:
