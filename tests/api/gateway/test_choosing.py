@@ -237,6 +237,7 @@ async def test_a_change_holds_for_the_next_call_and_calls_under_way_end_as_they_
             assert b"".join([piece async for piece in pieces]) == b"data: still old\n\n"
 
 
+@pytest.mark.usefixtures("every_request_counts")
 async def test_calls_count_for_the_limit_of_the_token(gateway: Gateway):
     made = await gateway.add("openai", gateway.vendor.url)
     settings = gateway.door.served.app.state.services.settings.model_copy(update={"rate_limit_per_minute": 1})
