@@ -166,7 +166,7 @@ async def check_provider(
 ) -> CheckReport:
     """Make a small call to the provider, on a worker, and tell what it taught. It costs a few tokens."""
     services = services_of(request)
-    configured = await catalog.find_model_of(services.engine, provider.id, body.model)
+    configured = await catalog.find_model_of(services.engine, reach_of(caller), provider.id, body.model)
     model = body.model or (configured.model if configured else None)
     if model is None:
         raise invalid(("model", "Is needed: the provider has no model yet."))
