@@ -1,11 +1,22 @@
 """What Postgres says, asked directly."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+# A deferred trigger runs inside COMMIT: nothing but the server's answer is left to come behind it.
+_HOLD = """
+CREATE FUNCTION hold_commit() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_advisory_xact_lock({key}); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER hold_commit AFTER INSERT OR UPDATE ON {table} DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.chat_id = '{chat}' AND {when}) EXECUTE FUNCTION hold_commit();
+"""
+_HOLD_KEY = 20260101
 
 
 class Rows:
@@ -31,6 +42,28 @@ class Rows:
     async def until(self, sql: str, *, seconds: float = 20, **values: Any) -> list[Any]:
         """Ask until there is an answer with rows."""
         return await until(lambda: self.ask(sql, **values), seconds)
+
+    @asynccontextmanager
+    async def commit_held(
+        self, table: str, chat: str, when: str = "true"
+    ) -> AsyncGenerator[Callable[[], Awaitable[Any]]]:
+        """Hold the answer to the next commit that writes to `table` for a chat. What is yielded waits until
+        one is held; behind the block it is committed, and who asked for it hears so, or is dead by then.
+
+        Args:
+            when: Which rows count, as a condition on NEW.
+        """
+        async with self.engine.connect() as hand:
+            await hand.execute(text(f"SELECT pg_advisory_lock({_HOLD_KEY})"))
+            await self.change(_HOLD.format(key=_HOLD_KEY, table=table, chat=UUID(chat), when=when))
+            held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = :key AND NOT granted"
+            try:
+                yield lambda: self.until(held, key=_HOLD_KEY)
+            finally:
+                await hand.execute(text(f"SELECT pg_advisory_unlock({_HOLD_KEY})"))
+                await hand.commit()
+                # waits for the commit: it wants the table for itself
+                await self.change("DROP FUNCTION hold_commit CASCADE")
 
     async def sound(self, chat: str) -> None:
         """The invariants every chat at rest keeps, whatever happened to it."""

@@ -223,13 +223,10 @@ async def test_worker_killed_after_the_commit(perdure: Stack, caller: Caller, mo
     model.order_fault(stalled("after"))
     await compact(caller, chat)
     await reader.until(summarizing)
-    perdure.freeze("temporal")
-    try:
+    async with rows.commit_held("messages", chat, "NEW.compressed") as committing:
         model.release("after")
-        await rows.until(BOUNDARIES, chat=chat)
+        await committing()
         await perdure.kill("worker")
-    finally:
-        perdure.thaw("temporal")
     await perdure.start("worker")
     await until(lambda: sent(caller, chat, asked("second")))
     await reader.rested(3)

@@ -79,13 +79,10 @@ async def test_a_worker_killed_behind_the_commit_tells_once_in_the_rows_and_agai
         script_block({"text": WORDS, "pieces": 10, "hold": {"name": "inbox-late", "after_pieces": 9}})
     )
     await model.reached("inbox-late")
-    perdure.freeze("temporal")
-    try:
+    async with rows.commit_held("steps", chat) as committing:
         model.release("inbox-late")
-        await rows.until("SELECT 1 FROM steps WHERE chat_id = :chat", chat=chat)
+        await committing()
         await perdure.kill("worker")
-    finally:
-        perdure.thaw("temporal")
     assert await inbox(rows, chat) == [(1, FINISHED)]
     async with watching(caller.v2, "/notifications/inbox/watch") as told, watching(caller.v2) as chats:
         await perdure.start("worker")

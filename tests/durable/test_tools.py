@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import text
 
 from activities.providers.demo import DemoModel
-from cli.stack import Stack
 from tests.durable.caller import Caller, text_of
 from tests.durable.processes import ToolWorker
 from tests.durable.rows import Rows
@@ -14,7 +13,6 @@ from tests.durable.side_effects import Effects
 from tests.durable.tools import asked, call, results, shown_results, sound
 
 WAITING_FOR_A_LOCK = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'tool_results'::regclass"
-RECORDED = "SELECT 1 FROM tool_results WHERE chat_id = :chat AND part IS NOT NULL"
 
 
 async def test_killed_before_the_tool_ran(
@@ -48,17 +46,14 @@ async def test_killed_inside_a_tool_that_may_not_run_twice(
 
 
 async def test_killed_after_the_tool_but_before_anybody_knew(
-    perdure: Stack, worker: ToolWorker, caller: Caller, rows: Rows, effects: Effects, word: str
+    worker: ToolWorker, caller: Caller, rows: Rows, effects: Effects, word: str
 ):
     chat, reader = await asked(caller, call("once", word))
     await effects.reached(word, "began")
-    perdure.freeze("temporal")
-    try:
+    async with rows.commit_held("tool_results", chat, "NEW.part IS NOT NULL") as committing:
         effects.open(word)
-        await rows.until(RECORDED, chat=chat)
+        await committing()
         await worker.kill()
-    finally:
-        perdure.thaw("temporal")
     await worker.start()
     await reader.rested(2)
     assert effects.lines(word) == ["began", "done"]

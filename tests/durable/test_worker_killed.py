@@ -72,13 +72,10 @@ async def test_killed_after_the_commit_but_before_the_workflow_knew(
     chat = await caller.create(said)
     reader = caller.read(chat)
     await model.reached("late")
-    perdure.freeze("temporal")
-    try:
+    async with rows.commit_held("steps", chat) as committing:
         model.release("late")
-        await rows.until("SELECT 1 FROM steps WHERE chat_id = :chat", chat=chat)
+        await committing()
         await perdure.kill("worker")
-    finally:
-        perdure.thaw("temporal")
     await perdure.start("worker")
     await reader.rested()
     after = script_block({"text": "and on"}) + " still there?"
