@@ -38,15 +38,9 @@ from models.spending import (
 )
 from models.store.reading import transaction
 from models.store.tables import budgets, spendings
+from models.usage import Usage
 
-_TOKENS = (
-    "input_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "cache_creation_tokens",
-    "cache_read_tokens",
-)
-_MAX_COUNT = 2**62
+_TOKENS = tuple(Usage.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,5 +358,5 @@ def _place(payer: Payer, call: PaidCall) -> dict[str, object]:
 
 def _result(bill: Bill) -> dict[str, object]:
     usage = bill.usage or {}
-    counts = {name: min(usage.get(name, 0), _MAX_COUNT) for name in _TOKENS}
+    counts = {name: usage.get(name, 0) for name in _TOKENS}
     return {"state": bill.state, "cost_micros": bill.cost_micros, **counts}
