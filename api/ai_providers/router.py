@@ -22,8 +22,9 @@ from models.permissions import Permission, SiteRole
 from models.providers import KeyPolicy, ProviderType
 from models.store import catalog, providers
 from models.store.accounts import Caller
+from models.store.catalog import Reach
 from models.store.configuration import ProviderRecord, StoredSecret, provider_secret
-from models.store.providers import NewProvider, ProviderExists, Reach
+from models.store.providers import NewProvider, ProviderExists
 from runtime.configuration import ChangeKind
 from runtime.secrets import NoMasterKey
 
@@ -167,7 +168,7 @@ async def check_provider(
 ) -> CheckReport:
     """Make a small call to the provider, on a worker, and tell what it taught. It costs a few tokens."""
     services = services_of(request)
-    configured = await catalog.find_model_of(services.engine, provider.id, body.model)
+    configured = await catalog.find_model_of(services.engine, reach_of(caller), provider.id, body.model)
     model = body.model or (configured.model if configured else None)
     if model is None:
         raise invalid(("model", "Is needed: the provider has no model yet."))

@@ -9,7 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, desc, exists, func, insert, select, true, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Uuid,
+    and_,
+    any_,
+    desc,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -23,6 +37,9 @@ from models.store.reading import reading, transaction
 from models.store.tables import ai_providers, model_configs, organizations
 
 SAME_MODEL = "model_configs_name"
+
+Reach = Sequence[UUID] | None
+"""The organizations whose providers and models somebody administers; None: all."""
 
 
 class ProviderNotUsable(Exception):
@@ -72,16 +89,24 @@ async def find_model(
         return await _find(conn, organization_id, model_id, reader)
 
 
-async def find_model_of(engine: AsyncEngine, provider_id: UUID, model: str | None) -> ModelRecord | None:
-    """A configured model of a provider: the one of this name, or with None the oldest that is enabled."""
+async def find_model_of(
+    engine: AsyncEngine, reach: Reach, provider_id: UUID, model: str | None
+) -> ModelRecord | None:
+    """A model that somebody has configured, in reach, of a provider: the one of this name, or with None the
+    oldest that is enabled. Other organizations may offer models of the same provider."""
     which = model_configs.c.enabled if model is None else model_configs.c.model == model
+    organizations = true()
+    if reach is not None:
+        organizations = model_configs.c.organization_id == any_(literal(list(reach), ARRAY(Uuid)))
+    query = (
+        select(model_configs)
+        .where(model_configs.c.ai_provider_id == provider_id, model_configs.c.deleted.is_(False))
+        .where(organizations, which)
+        .order_by(model_configs.c.created_at, model_configs.c.id)
+        .limit(1)
+    )
     async with reading(engine) as conn:
-        result = await conn.execute(
-            select(model_configs)
-            .where(model_configs.c.ai_provider_id == provider_id, model_configs.c.deleted.is_(False), which)
-            .order_by(model_configs.c.created_at, model_configs.c.id)
-            .limit(1)
-        )
+        result = await conn.execute(query)
         row = result.mappings().one_or_none()
         return None if row is None else model_of(row)
 
