@@ -14,9 +14,9 @@ from api.gateway.recording import CallBook
 from models.store.gateway_calls import CallResult, NewCall, Outcome, begin_call, finish_call
 from models.store.tables import gateway_calls
 from models.usage import MAX_TOKENS, Usage
+from tests.activities.providers.vendor import Vendor
 from tests.api.conftest import Door
 from tests.api.gateway.conftest import Gateway
-from tests.api.gateway.vendor import Vendor
 from tests.api.people import People, everybody
 from tests.api.served import Body
 
@@ -186,7 +186,7 @@ async def test_a_question_that_makes_no_sense_is_refused(gateway: Gateway, wante
 
 async def test_a_call_whose_counts_make_no_sense_is_recorded_all_the_same(gateway: Gateway, vendor: Vendor):
     made = await gateway.add("anthropic", vendor.url)
-    answer = {"id": "m", "content": [], "usage": {"input_tokens": 2**63, "output_tokens": -1}}
+    answer: Body = {"id": "m", "content": [], "usage": {"input_tokens": 2**63, "output_tokens": -1}}
     vendor.reply(json.dumps(answer).encode(), content_type="application/json")
     body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
     await gateway.door.owner.http.post(f"/aibridge/{made['name']}/v1/messages", json=body)
