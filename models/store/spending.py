@@ -101,7 +101,7 @@ _COUNT = (
 )
 """Counts what belongs to a moment. In a budget that has begun anew since, it counts no more."""
 
-SCOPE = case(
+_SCOPE = case(
     (budgets.c.chat_id.is_not(None), BudgetScope.CHAT.value),
     (budgets.c.user_id.is_not(None), BudgetScope.USER.value),
     else_=BudgetScope.ORGANIZATION.value,
@@ -114,16 +114,16 @@ def _in_present(column: ColumnElement[int]) -> ColumnElement[int]:
     return case((budgets.c.period_start >= start_of_period(func.clock_timestamp()), column), else_=0)
 
 
-CONSUMED = _in_present(budgets.c.spent_micros)
-RESERVED = _in_present(budgets.c.reserved_micros)
+_CONSUMED = _in_present(budgets.c.spent_micros)
+_RESERVED = _in_present(budgets.c.reserved_micros)
 
 POT_COLUMNS = (
     budgets.c.id,
-    SCOPE.label("scope"),
+    _SCOPE.label("scope"),
     budgets.c.period,
     budgets.c.limit_micros,
-    CONSUMED.label("consumed_micros"),
-    RESERVED.label("reserved_micros"),
+    _CONSUMED.label("consumed_micros"),
+    _RESERVED.label("reserved_micros"),
 )
 """For `pot_of`."""
 
@@ -134,7 +134,7 @@ _POTS = (
 )
 _EXHAUSTED = (
     select(*POT_COLUMNS)
-    .where(_OF_PAYER, budgets.c.limit_micros <= CONSUMED)
+    .where(_OF_PAYER, budgets.c.limit_micros <= _CONSUMED)
     .order_by(_NARROWEST_FIRST, budgets.c.id)
     .limit(1)
 )
@@ -148,7 +148,7 @@ def pot_of(row: RowMapping) -> Pot:
 
 def exhausted(organization: object, user: object, family: object) -> ColumnElement[bool]:
     """Whether a budget for calls of these is used up: a column for queries that let somebody begin one."""
-    used_up = budgets.c.limit_micros <= CONSUMED
+    used_up = budgets.c.limit_micros <= _CONSUMED
     return select(budgets.c.id).where(falls_into(organization, user, family), used_up).exists()
 
 
