@@ -22,9 +22,8 @@ from models.permissions import Permission, SiteRole
 from models.providers import KeyPolicy, ProviderType
 from models.store import catalog, providers
 from models.store.accounts import Caller
-from models.store.catalog import Reach
 from models.store.configuration import ProviderRecord, StoredSecret, provider_secret
-from models.store.providers import NewProvider, ProviderExists
+from models.store.providers import NewProvider, ProviderExists, Reach
 from runtime.configuration import ChangeKind
 from runtime.secrets import NoMasterKey
 
@@ -157,8 +156,7 @@ async def delete_provider(
     services = services_of(request)
     _require_manager(trail, caller, provider)
     await providers.delete_provider(services.engine, reach_of(caller), provider.id, trail.change())
-    await services.configuration.changed(ChangeKind.PROVIDERS)
-    await services.configuration.changed(ChangeKind.MODEL)  # all of its models
+    await services.configuration.changed(ChangeKind.MODEL)  # all of its models are gone with it
     return Response(status_code=204)
 
 

@@ -38,9 +38,6 @@ from models.store.tables import ai_providers, model_configs, organizations
 
 SAME_MODEL = "model_configs_name"
 
-Reach = Sequence[UUID] | None
-"""The organizations whose providers and models somebody administers; None: all."""
-
 
 class ProviderNotUsable(Exception):
     """The provider named for a model does not exist for the organization, or is disabled."""
@@ -90,23 +87,23 @@ async def find_model(
 
 
 async def find_model_of(
-    engine: AsyncEngine, reach: Reach, provider_id: UUID, model: str | None
+    engine: AsyncEngine, reach: Sequence[UUID] | None, provider_id: UUID, model: str | None
 ) -> ModelRecord | None:
-    """A model that somebody has configured, in reach, of a provider: the one of this name, or with None the
-    oldest that is enabled. Other organizations may offer models of the same provider."""
-    which = model_configs.c.enabled if model is None else model_configs.c.model == model
-    organizations = true()
+    """A configured model of a provider: the one of this name, or with None the oldest that is enabled.
+
+    Args:
+        reach: organizations whose models are looked at; None: all.
+    """
+    which = [model_configs.c.enabled if model is None else model_configs.c.model == model]
     if reach is not None:
-        organizations = model_configs.c.organization_id == any_(literal(list(reach), ARRAY(Uuid)))
-    query = (
-        select(model_configs)
-        .where(model_configs.c.ai_provider_id == provider_id, model_configs.c.deleted.is_(False))
-        .where(organizations, which)
-        .order_by(model_configs.c.created_at, model_configs.c.id)
-        .limit(1)
-    )
+        which.append(model_configs.c.organization_id == any_(literal(reach, ARRAY(Uuid))))
     async with reading(engine) as conn:
-        result = await conn.execute(query)
+        result = await conn.execute(
+            select(model_configs)
+            .where(model_configs.c.ai_provider_id == provider_id, model_configs.c.deleted.is_(False), *which)
+            .order_by(model_configs.c.created_at, model_configs.c.id)
+            .limit(1)
+        )
         row = result.mappings().one_or_none()
         return None if row is None else model_of(row)
 

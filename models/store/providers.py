@@ -1,6 +1,6 @@
 """Providers and their keys, as administrators and users set them up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.providers import KeyPolicy, ProviderSettings, ProviderType
 from models.store.audit import Change, write_change
-from models.store.catalog import Reach, delete_models_of
+from models.store.catalog import delete_models_of
 from models.store.configuration import (
     PROVIDERS,
     ProviderRecord,
@@ -46,8 +46,11 @@ class NewProvider:
     policy: KeyPolicy = KeyPolicy()
 
 
+Reach = Sequence[UUID] | None
+"""The organizations whose providers somebody sees, beside those of the deployment; None: all."""
+
+
 def _within(reach: Reach) -> Any:
-    """The providers of these organizations, and those of the deployment."""
     there = ai_providers.c.deleted.is_(False)
     if reach is None:
         return there

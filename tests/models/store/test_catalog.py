@@ -139,22 +139,6 @@ async def test_models_of_another_organization_do_not_exist(shop: Shop):
     assert not await other.remove(model)
 
 
-async def test_of_a_provider_that_all_share_an_administrator_finds_the_models_of_their_own_organization(
-    shop: Shop,
-):
-    other, shared = Shop(shop.engine), uuid4()
-    await other.open()
-    new = NewProvider(None, ProviderType.OPENAI, f"p-{shared}", "Everybody's")
-    await providers.create_provider(shop.engine, new, shared, None)
-    theirs = await other.add("m", provider=shared)
-    for name in ("m", None):
-        assert await catalog.find_model_of(shop.engine, [shop.id], shared, name) is None
-        assert await catalog.find_model_of(shop.engine, None, shared, name) == theirs
-    own = await shop.add("m", provider=shared)
-    for name in ("m", None):
-        assert await catalog.find_model_of(shop.engine, [shop.id], shared, name) == own
-
-
 async def test_whatever_comes_at_once_there_is_exactly_one_default(shop: Shop):
     chance = random.Random(5)
     known = [await shop.add(f"m{n}") for n in range(4)]
