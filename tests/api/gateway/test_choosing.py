@@ -13,9 +13,9 @@ from api.auth.cookies import COOKIE
 from models.permissions import Role, Scope
 from models.store.tables import memberships
 from runtime.secrets import new_master_key
+from tests.activities.providers.vendor import Vendor
 from tests.api.conftest import Door
 from tests.api.gateway.conftest import Gateway
-from tests.api.gateway.vendor import Vendor
 from tests.api.people import NOBODIES, People, everybody
 from tests.api.served import Body, client, make_organization, make_token, person, served
 
