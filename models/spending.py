@@ -119,6 +119,11 @@ class Bill:
     state: SpendingState | None = SpendingState.SETTLED
     held: bool = False
 
+    @property
+    def known_cost_micros(self) -> int | None:
+        """What it has cost, and not what is assumed: for the message that the call has made."""
+        return self.cost_micros if self.state is SpendingState.SETTLED else None
+
 
 @dataclass(frozen=True, slots=True)
 class Pot:
