@@ -68,7 +68,7 @@ def budgeted(organization: object, user: object, family: object) -> ColumnElemen
 
 
 def start_of_period(at: object) -> ColumnElement[datetime]:
-    """The beginning of the period of a budget's row that a moment is in, as `Period.start` tells it."""
+    """The beginning of the period of a budget's row that a moment is in."""
     return case(
         (budgets.c.period == Period.DAY, func.date_trunc("day", at, "UTC")),
         (budgets.c.period == Period.MONTH, func.date_trunc("month", at, "UTC")),
