@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -17,16 +16,10 @@ from models.usage import MAX_TOKENS, Usage
 from tests.activities.providers.vendor import Vendor
 from tests.api.conftest import Door
 from tests.api.gateway.conftest import Gateway
-from tests.api.people import People, everybody
+from tests.api.people import People
 from tests.api.served import Body
 
 USAGE = b'{"id": "msg_1", "usage": {"input_tokens": 1000, "output_tokens": 3}, "content": []}'
-
-
-@pytest.fixture
-async def people(door: Door) -> AsyncGenerator[People]:
-    async with everybody(door) as people:
-        yield people
 
 
 def new_call(door: Door, **more: object) -> NewCall:
