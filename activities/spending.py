@@ -74,15 +74,15 @@ class Purse:
     def bill(self) -> Bill | None:
         """What is to be entered, once the call is over in whatever way; None if that is nothing.
 
-        A call whose usage is not known counts with its worst case where a budget has to hold. One that was
-        refused, or not made, has cost nothing.
+        A call whose usage is not known, or was not told, counts with its worst case where a budget has to
+        hold. One that was refused, or not made, has cost nothing.
         """
-        if self._finish is not None:
-            usage = self._finish.usage.stored()
+        usage = None if self._finish is None else self._finish.usage.stored()
+        if usage or (usage is not None and self._hold is None):
             cost = cost_micros(usage, self._model.prices)
             return Bill(self._payer, self._call, usage, cost, held=self._hold is not None)
         if self._was_sent and self._hold is not None:
-            return Bill(self._payer, self._call, None, self._hold.micros, SpendingState.ASSUMED, held=True)
+            return Bill(self._payer, self._call, usage, self._hold.micros, SpendingState.ASSUMED, held=True)
         return Bill(self._payer, self._call, None, None, None, held=True) if self._asked else None
 
     async def close(self) -> None:

@@ -161,8 +161,8 @@ async def _add_up(
     conn: AsyncConnection, budget_id: UUID, organization_id: UUID, wanted: Limit, family: UUID | None
 ) -> None:
     """Begin with what has left the pot in the present period."""
-    at: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
-    start = wanted.period.start(at)
+    now = select(start_of_period(func.clock_timestamp())).where(budgets.c.id == budget_id)
+    start = (await conn.execute(now)).scalar_one()
     pot = spendings.c.created_at >= start
     if family is not None:
         pot &= spendings.c.root_chat_id == family

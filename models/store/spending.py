@@ -68,7 +68,7 @@ def budgeted(organization: object, user: object, family: object) -> ColumnElemen
 
 
 def start_of_period(at: object) -> ColumnElement[datetime]:
-    """The beginning of the period of a budget's row that a moment is in, as `Period.start` tells it."""
+    """The beginning of the period of a budget's row that a moment is in."""
     return case(
         (budgets.c.period == Period.DAY, func.date_trunc("day", at, "UTC")),
         (budgets.c.period == Period.MONTH, func.date_trunc("month", at, "UTC")),
@@ -266,10 +266,10 @@ async def pay(conn: AsyncConnection, bill: Bill) -> None:
     )
 
 
-async def is_settled(conn: AsyncConnection, bill: Bill) -> bool:
-    """Whether a bill was entered before, with all that is to be known."""
-    which = (spendings.c.id == bill.call.id) & (spendings.c.state == SpendingState.SETTLED)
-    return await conn.scalar(select(spendings.c.id).where(which)) is not None
+async def is_entered(conn: AsyncConnection, bill: Bill) -> bool:
+    """Whether a bill was entered before, or one that knows more."""
+    known = spendings.c.state.in_([SpendingState.SETTLED, bill.state])
+    return await conn.scalar(select(spendings.c.id).where(spendings.c.id == bill.call.id, known)) is not None
 
 
 async def settle(engine: AsyncEngine, bill: Bill) -> None:

@@ -20,7 +20,7 @@ from models.chat_tools import ChatTools
 from models.compaction import NEVER_PERCENT, CompactionReason
 from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
-from models.spending import Bill, Payer, SpendingState
+from models.spending import Bill, Payer
 from models.store.bundle import CLOSED_BECAUSE, Bundle, NewMessage, results_for, synthetic_result
 from models.store.reading import reading, transaction
 from models.store.remembered import forget_answers
@@ -325,14 +325,10 @@ def _assistant_row(answer: Answer) -> NewMessage:
         answer.parts,
         model_config_id=answer.model_config_id,
         usage=answer.usage,
-        cost_micros=_known_cost(answer.bill),
+        cost_micros=answer.bill.known_cost_micros if answer.bill else None,
         runtime_ms=answer.runtime_ms,
         provider_response_id=answer.provider_response_id,
     )
-
-
-def _known_cost(bill: Bill | None) -> int | None:
-    return bill.cost_micros if bill and bill.state is SpendingState.SETTLED else None
 
 
 def _synthetic_rows(answer: Answer, *, stopped: bool) -> list[NewMessage]:
