@@ -1,24 +1,13 @@
 """Commands that a client repeats under one key: carried out once, answered the same."""
 
 import asyncio
-from uuid import uuid4
 
 import httpx2
 
-from activities.providers.demo import DemoModel, script_block
+from activities.providers.demo import DemoModel
 from cli.stack import Stack
 from tests.durable.caller import Body, Caller, text_of
-
-WORDS = "one two three four five six seven eight nine ten"
-
-
-def says(word: str) -> str:
-    return script_block({"text": word}) + f" say {word} {uuid4()}"
-
-
-def held(hold: str) -> str:
-    step = {"text": WORDS, "pieces": 10, "hold": {"name": hold, "after_pieces": 4}}
-    return script_block(step) + f" {hold}"
+from tests.durable.saying import held, says
 
 
 async def asked(caller: Caller, chat: str, what: str, key: str, method: str = "POST") -> httpx2.Response:
