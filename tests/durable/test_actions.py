@@ -28,8 +28,8 @@ THEIRS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 async def impatient_api(perdure: Stack) -> AsyncGenerator[str]:
-    """An API whose chats wait for one second only."""
-    async with another_api(perdure, PERDURE_ACTION_TIMEOUT_SECONDS="1") as url:
+    """An API whose chats wait for three seconds only: long enough to decide about a call meanwhile."""
+    async with another_api(perdure, PERDURE_ACTION_TIMEOUT_SECONDS="3") as url:
         yield url
 
 
@@ -125,6 +125,7 @@ async def test_in_a_mixed_step_our_own_tools_run_first_and_a_killed_worker_forge
         return [True] if await answer(caller, chat, (call_id, "their answer")) == 204 else []
 
     await until(taken)
+    assert len(awaited(reader)) == 2
     for one in (reader, late):
         await one.rested(2)
         await sound(caller, one, chat)
@@ -134,7 +135,6 @@ async def test_in_a_mixed_step_our_own_tools_run_first_and_a_killed_worker_forge
 
 async def test_nobody_answers_in_time(worker: ToolWorker, impatient: Caller, word: str):
     chat, reader = await asked(impatient, call("theirs", word), call("guarded", word), **THEIRS)
-    await waiting(reader, 2)
     await reader.rested(2)
     first, second = await results(impatient, chat)
     assert first["result"] == "The client gave no result for this tool call in time."

@@ -66,7 +66,7 @@ async def test_a_context_is_compacted_and_cleared_once_per_key(caller: Caller, m
     await reader.rested(3)
     compacted = [await asked(caller, chat, "compact", "compact") for _ in range(3)]
     assert told(compacted) == [(200, "running")] * 3
-    await reader.until(lambda r: r.status == "waiting")
+    await reader.until(lambda r: "chat_summarized" in str(r.messages) and r.status == "waiting")
     assert told([await asked(caller, chat, "compact", "compact")]) == [(200, "running")]
     assert (await asked(caller, chat, "compact", "again")).status_code == 409, "nothing was said since"
 

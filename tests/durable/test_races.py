@@ -127,6 +127,7 @@ async def test_results_that_meet_their_deadline(hurried: Caller):
         await hurried.agree(reader, chat, [said], ["Let me see.", "There."])
         return answer
 
-    pauses = (-0.6, -0.3, -0.1, -0.05, 0.0, 0.05, 0.1, 0.3)
+    # the first and the last are clear of the deadline however slow the machine is
+    pauses = (-2.0, -0.6, -0.3, -0.1, -0.05, 0.0, 0.05, 0.1, 0.3, 2.0)
     answers = await asyncio.gather(*map(race, pauses))
     assert {answer.status_code for answer in answers} == {204, 409}

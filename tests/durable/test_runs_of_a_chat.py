@@ -79,7 +79,8 @@ async def test_an_idle_chat_is_archived_and_unarchived(hasty: Caller, temporal: 
 
 
 async def test_no_message_is_lost_that_meets_the_end_of_a_run(hasty: Caller, temporal: Client):
-    chats, rounds = 10, 4
+    # from a little before the deadline to a little after it, and on either side well clear of it
+    pauses, rounds = (-0.8, *(0.016 * number - 0.06 for number in range(10)), 0.8), 4
 
     async def talk(number: int) -> int:
         words = [f"chat{number}word{index}" for index in range(rounds + 1)]
@@ -87,14 +88,13 @@ async def test_no_message_is_lost_that_meets_the_end_of_a_run(hasty: Caller, tem
         reader = hasty.read(chat)
         await reader.rested()
         for index in range(1, rounds + 1):
-            # from a little before the deadline to a little after it
-            await asyncio.sleep(IDLE_SECONDS - 0.06 + 0.016 * (number + index % 2 / 2))
+            await asyncio.sleep(IDLE_SECONDS + pauses[number] + 0.008 * (index % 2))
             await hasty.send(chat, says(words[index]))
             await reader.rested(index + 1)
         await hasty.agree(reader, chat, [says(word) for word in words], words)
         return len(await runs(temporal, chat))
 
     async with asyncio.TaskGroup() as group:
-        talks = [group.create_task(talk(number)) for number in range(chats)]
-    ended = sum(talk.result() for talk in talks) - chats
-    assert 0 < ended < chats * rounds, "some messages met the old run, some had to start another"
+        talks = [group.create_task(talk(number)) for number in range(len(pauses))]
+    ended = sum(talk.result() for talk in talks) - len(talks)
+    assert 0 < ended < len(talks) * rounds, "some messages met the old run, some had to start another"
