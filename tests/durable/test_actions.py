@@ -13,17 +13,7 @@ from tests.durable.caller import Body, Caller, Reader
 from tests.durable.processes import ToolWorker, another_api
 from tests.durable.rows import Rows, until
 from tests.durable.side_effects import Effects
-from tests.durable.tools import asked, awaited, call, results, shown_results, sound
-
-THEIRS: dict[str, Any] = {
-    "unsafe_dynamic_tools": [
-        {
-            "name": "theirs",
-            "description": "Theirs.",
-            "input_schema": {"properties": {"word": {"type": "string"}}},
-        }
-    ]
-}
+from tests.durable.tools import THEIRS, asked, awaited, call, results, shown_results, sound
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +115,6 @@ async def test_in_a_mixed_step_our_own_tools_run_first_and_a_killed_worker_forge
         return [True] if await answer(caller, chat, (call_id, "their answer")) == 204 else []
 
     await until(taken)
-    assert len(awaited(reader)) == 2
     for one in (reader, late):
         await one.rested(2)
         await sound(caller, one, chat)
@@ -136,6 +125,7 @@ async def test_in_a_mixed_step_our_own_tools_run_first_and_a_killed_worker_forge
 async def test_nobody_answers_in_time(worker: ToolWorker, impatient: Caller, word: str):
     chat, reader = await asked(impatient, call("theirs", word), call("guarded", word), **THEIRS)
     await reader.rested(2)
+    assert len(awaited(reader)) == 2
     first, second = await results(impatient, chat)
     assert first["result"] == "The client gave no result for this tool call in time."
     assert second["result"].startswith("Nobody approved this tool call in time.")

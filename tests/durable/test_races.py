@@ -13,7 +13,7 @@ from tests.durable.caller import Body, Caller, text_of
 from tests.durable.processes import another_api
 from tests.durable.rows import Rows
 from tests.durable.saying import WORDS, held, says
-from tests.durable.tools import awaited
+from tests.durable.tools import THEIRS, awaited
 
 PAUSES = [number * 0.005 for number in range(8)]
 """From a command that comes well before what it races with to one that comes well after."""
@@ -106,11 +106,10 @@ async def hurried(perdure: Stack, hurried_api: str, model: DemoModel, rows: Rows
 
 async def test_results_that_meet_their_deadline(hurried: Caller):
     step: Body = {"text": "Let me see.", "tools": [{"name": "theirs", "input": {}}]}
-    tools: list[Body] = [{"name": "theirs", "input_schema": {"properties": {}}}]
 
     async def race(pause: float) -> httpx2.Response:
         said = f"{script_block(step, {'text': 'There.'})} {uuid4()}"
-        chat = await hurried.create(said, unsafe_dynamic_tools=tools)
+        chat = await hurried.create(said, **THEIRS)
         reader = hurried.read(chat)
         await reader.until(lambda r: r.status == "requires_action" and awaited(r))
         (row,) = await hurried.rows.ask(
