@@ -10,6 +10,7 @@ import pytest
 from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
 from tests.durable.caller import Body, Caller, Reader
+from tests.durable.calling import calling
 from tests.durable.processes import ToolWorker, another_api
 from tests.durable.rows import Rows, until
 from tests.durable.side_effects import Effects
@@ -27,10 +28,8 @@ async def impatient_api(perdure: Stack) -> AsyncGenerator[str]:
 async def impatient(
     perdure: Stack, impatient_api: str, model: DemoModel, rows: Rows
 ) -> AsyncGenerator[Caller]:
-    assert perdure.token is not None
-    async with Caller(impatient_api, perdure.token, rows) as caller:
+    async with calling(perdure, impatient_api, rows, model) as caller:
         yield caller
-    model.clear()
 
 
 async def waiting(reader: Reader, calls: int = 1) -> list[str]:

@@ -11,6 +11,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
 from tests.durable.caller import Body, Caller
+from tests.durable.calling import calling
 from tests.durable.histories import runs
 from tests.durable.processes import another_api
 from tests.durable.rows import Rows
@@ -28,9 +29,8 @@ async def short_runs(perdure: Stack) -> AsyncGenerator[str]:
 
 @pytest.fixture
 async def brief(perdure: Stack, short_runs: str, model: DemoModel, rows: Rows) -> AsyncGenerator[Caller]:
-    async with Caller(short_runs, perdure.token or "", rows) as caller:
+    async with calling(perdure, short_runs, rows, model) as caller:
         yield caller
-    model.clear()
 
 
 def says(word: str) -> str:

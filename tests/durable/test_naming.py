@@ -14,6 +14,7 @@ from activities.providers.demo.recorder import RecordedRequest
 from cli.stack import Stack
 from tests.api.watching.watchers import watching
 from tests.durable.caller import Caller
+from tests.durable.calling import calling
 from tests.durable.histories import current_run, history, words_in_history
 from tests.durable.processes import another_api
 from tests.durable.rows import Rows, until
@@ -30,11 +31,8 @@ async def naming_api(perdure: Stack) -> AsyncGenerator[str]:
 
 @pytest.fixture
 async def namer(perdure: Stack, naming_api: str, model: DemoModel, rows: Rows) -> AsyncGenerator[Caller]:
-    token = perdure.token
-    assert token is not None
-    async with Caller(naming_api, token, rows) as caller:
+    async with calling(perdure, naming_api, rows, model) as caller:
         yield caller
-    model.clear()
 
 
 def titled(title: object, **more: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
 from tests.durable.caller import Body, Caller, text_of
+from tests.durable.calling import calling
 from tests.durable.processes import another_api
 from tests.durable.rows import Rows
 from tests.durable.saying import WORDS, held, says
@@ -99,9 +100,8 @@ async def hurried_api(perdure: Stack) -> AsyncGenerator[str]:
 
 @pytest.fixture
 async def hurried(perdure: Stack, hurried_api: str, model: DemoModel, rows: Rows) -> AsyncGenerator[Caller]:
-    async with Caller(hurried_api, perdure.token or "", rows) as caller:
+    async with calling(perdure, hurried_api, rows, model) as caller:
         yield caller
-    model.clear()
 
 
 async def test_results_that_meet_their_deadline(hurried: Caller):
