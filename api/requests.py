@@ -1,18 +1,20 @@
 """Reading requests: what is the same at every door."""
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
 from fastapi import Header
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from starlette.responses import Response
 
 from api.errors import invalid
 from api.services import Services
 from models.deployment import PersonalModelOverrides
 from models.effort import Effort, known_effort
+from models.store.configuration import Override
 from models.store.overrides import read_member_overrides
 
 MAX_ID = 2**63 - 1
@@ -26,6 +28,14 @@ IdempotencyKey = Annotated[
         "1 to 255 printable characters, unique per caller, and per chat where there is one.",
     ),
 ]
+
+
+def _of_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_of_utc)]
+"""One without a zone is of UTC, whatever zone the database is in."""
 
 
 def checked_key(key: str | None) -> str | None:
@@ -75,8 +85,9 @@ def without_nul(field: str, text: str) -> str:
     return text
 
 
-async def personal_model(services: Services, organization_id: UUID, user_id: UUID) -> UUID | None:
-    """The model that a member chose for new chats, where members may and it can be used (spec api.md 4.1)."""
+async def personal_choice(services: Services, organization_id: UUID, user_id: UUID) -> Override | None:
+    """The model that a member chose for new chats, with its effort, where members may and it can be used
+    (spec api.md 4.1)."""
     if not (await services.configuration.setting(PersonalModelOverrides)).allow_users:
         return None
     chosen = (await read_member_overrides(services.engine, organization_id, user_id)).get("root")
@@ -84,7 +95,7 @@ async def personal_model(services: Services, organization_id: UUID, user_id: UUI
         return None
     wanted = chosen.override.model_config_id
     usable = await services.availability.usable_model(organization_id, user_id, wanted)
-    return usable.id if usable else None
+    return chosen.override if usable else None
 
 
 async def choose_model(services: Services, organization_id: UUID, user_id: UUID, wanted: UUID | None) -> UUID:

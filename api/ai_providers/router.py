@@ -156,8 +156,7 @@ async def delete_provider(
     services = services_of(request)
     _require_manager(trail, caller, provider)
     await providers.delete_provider(services.engine, reach_of(caller), provider.id, trail.change())
-    await services.configuration.changed(ChangeKind.PROVIDERS)
-    await services.configuration.changed(ChangeKind.MODEL)  # all of its models
+    await services.configuration.changed(ChangeKind.MODEL)  # all of its models are gone with it
     return Response(status_code=204)
 
 
@@ -167,7 +166,7 @@ async def check_provider(
 ) -> CheckReport:
     """Make a small call to the provider, on a worker, and tell what it taught. It costs a few tokens."""
     services = services_of(request)
-    configured = await catalog.find_model_of(services.engine, provider.id, body.model)
+    configured = await catalog.find_model_of(services.engine, reach_of(caller), provider.id, body.model)
     model = body.model or (configured.model if configured else None)
     if model is None:
         raise invalid(("model", "Is needed: the provider has no model yet."))

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from api.auth.principals import CurrentCaller
 from api.errors import ApiError
+from api.requests import Moment
 from api.schemas import errors
 from api.services import services_of
 from models.permissions import Permission, SiteRole
@@ -56,8 +57,8 @@ async def list_audit(
     target_type: _Text = None,
     target_id: _Text = None,
     outcome: Annotated[Literal["done", "rejected"] | None, Query()] = None,
-    since: Annotated[datetime | None, Query(description="Not before this moment.")] = None,
-    until: Annotated[datetime | None, Query(description="Before this moment.")] = None,
+    since: Annotated[Moment | None, Query(description="Not before this moment.")] = None,
+    until: Annotated[Moment | None, Query(description="Before this moment.")] = None,
     before_id: Annotated[int | None, Query(gt=0, le=_MAX_ID)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> AuditPage:

@@ -182,8 +182,8 @@ async def _checked_personal(
     if body.mode == "deployment_default" and context == "root":
         raise invalid(("mode", "Is not for root."))
     if body.mode != "model":
-        for field in ("model_config_id", "reasoning_effort"):
-            if getattr(body, "chosen" if field == "model_config_id" else field):
+        for field, said in (("model_config_id", body.chosen), ("reasoning_effort", body.reasoning_effort)):
+            if said:
                 raise invalid((field, "Goes with mode model only."))
         return MemberOverride(body.mode, None)
     override = await _checked(services, organization, body)

@@ -30,7 +30,7 @@ from api.requests import (
     choose_model,
     json_answer,
     key_reused,
-    personal_model,
+    personal_choice,
     request_hash,
 )
 from api.schemas import Chat, errors
@@ -99,6 +99,10 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
     content = await read_content(services, caller, body.content)
     labels = checked_labels(body.labels or {})
     tools = checked_tools(body)
+    effort = checked_effort(body.reasoning_effort)
+    own = None
+    if body.model_config_id is None:
+        own = await personal_choice(services, body.organization_id, caller.user_id)
     prompts = await deployment_prompts(services.configuration)
     if body.system_prompt and body.system_prompt.strip():
         prompts.append(body.system_prompt.strip())
@@ -109,14 +113,14 @@ async def _new_chat(services: Services, caller: Caller, body: CreateChat, key: s
             services,
             body.organization_id,
             caller.user_id,
-            body.model_config_id or await personal_model(services, body.organization_id, caller.user_id),
+            own.model_config_id if own else body.model_config_id,
         ),
         title=provisional_title(content),
         client_type=body.client_type,
         labels=labels,
         system_prompts=prompts,
         tools=tools,
-        reasoning_effort=checked_effort(body.reasoning_effort),
+        reasoning_effort=effort or (own.effort if own else None),
         idempotency_key=key,
         request_hash=request_hash(body),
     )

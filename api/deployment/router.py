@@ -159,11 +159,12 @@ async def _put(
         ApiError: 403, the caller does not own the site; 503, another writer holds it.
     """
     services = services_of(request)
-    trail.about(name_of(type(value)), name_of(type(value)))
+    name = name_of(type(value))
+    trail.about(name, name)
     if caller.site_role is not SiteRole.OWNER:
         raise ApiError(403, "You may not change settings of the deployment.", "Site owners may.")
     change = trail.change(value.model_dump(mode="json", exclude=set(kept)))
-    if await deployment.write_setting(services.engine, name_of(type(value)), value, change, kept=kept):
+    if await deployment.write_setting(services.engine, name, value, change, kept=kept):
         await services.configuration.changed(ChangeKind.SETTINGS)
     return Response(status_code=204)
 

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.store import files
-from runtime.blobs import BlobStore, BlobsUnavailable
+from runtime.blobs import BlobStore
 
 _INTERVAL_SECONDS = 60.0
 _ARRIVING_SECONDS = 3600.0
@@ -32,7 +32,7 @@ class FileKeeper:
         while True:
             try:
                 await self.purge()
-            except (SQLAlchemyError, BlobsUnavailable, OSError) as error:
+            except (SQLAlchemyError, OSError) as error:
                 log.warning("files could not be purged, will try again", error=type(error).__name__)
             await asyncio.sleep(_INTERVAL_SECONDS)
 

@@ -22,7 +22,8 @@ from models.permissions import Permission
 from models.store import files
 from models.store.files import FileRecord, NewFile
 
-MAX_TOKEN = 1000
+_MAX_TOKEN = 1000
+"""Characters. Longer ones are not looked at: none of ours is."""
 
 _UPLOAD_SECONDS = 120.0
 """A slow client holds memory and a place among the uploads."""
@@ -118,7 +119,7 @@ async def download_file(
 ) -> Response:
     """The bytes of a file, for whoever has a signed link to it."""
     services = services_of(request)
-    link = await services.links.read(token) if len(token) <= MAX_TOKEN else None
+    link = await services.links.read(token) if len(token) <= _MAX_TOKEN else None
     if link is None or str(link.file_id) != file.lower():
         raise not_found("file")
     record, data = await _read(services, link.user_id, link.file_id)

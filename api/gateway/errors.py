@@ -3,7 +3,7 @@
 The vendors' clients read them: status and type decide what is raised, and whether it is tried again.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import orjson
@@ -88,7 +88,7 @@ def wire_spoken_on(connection: HTTPConnection) -> Wire:
 class VendorRoute(APIRoute):
     """A route whose errors are told as the vendor would."""
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def handle_in_their_words(request: Request) -> Response:

@@ -1,6 +1,5 @@
 """Reading what went through the gateway."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from starlette.requests import Request
 
 from api.auth.principals import CurrentCaller
 from api.gateway.schemas import Interception, InterceptionPage
+from api.requests import Moment
 from api.schemas import errors
 from api.services import services_of
 from models.store.gateway_calls import CallFilter, read_calls
@@ -26,8 +26,8 @@ async def list_interceptions(
     user_id: Annotated[UUID | None, Query(description="Who made the call.")] = None,
     provider: _Text = None,
     model: _Text = None,
-    since: Annotated[datetime | None, Query(description="Not before this moment.")] = None,
-    until: Annotated[datetime | None, Query(description="Before this moment.")] = None,
+    since: Annotated[Moment | None, Query(description="Not before this moment.")] = None,
+    until: Annotated[Moment | None, Query(description="Before this moment.")] = None,
     after_id: Annotated[UUID | None, Query(description="Older ones than this.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> InterceptionPage:

@@ -1,7 +1,7 @@
 """What passes through the gateway, as far as it can be described, and the shapes of what is recorded."""
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -58,6 +58,10 @@ def asks(example: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_Endpoint = Literal["messages", "responses", "chat_completions"]
+_Outcome = Literal["completed", "failed", "unfinished", "lost"]
+
+
 class Initiator(BaseModel):
     """Who made a call."""
 
@@ -91,11 +95,11 @@ class Interception(BaseModel):
     initiator: Initiator
     provider: str = Field(examples=["anthropic"])
     model: str = Field(examples=["claude-sonnet-5-5"])
-    endpoint: Literal["messages", "responses", "chat_completions"]
+    endpoint: _Endpoint
     streamed: bool
     started_at: datetime
     ended_at: datetime | None = Field(description="None: it is under way.")
-    outcome: Literal["completed", "failed", "unfinished", "lost"] | None
+    outcome: _Outcome | None
     status_code: int | None = Field(description="As answered; None: nobody was there to be answered.")
     response_id: str | None
     token_usage: TokenUsage | None = Field(description="None: the vendor has not told.")
@@ -111,11 +115,11 @@ class Interception(BaseModel):
             initiator=Initiator(id=call.user_id, username=call.username),
             provider=call.provider_name,
             model=call.model,
-            endpoint=call.endpoint,  # pyright: ignore[reportArgumentType]
+            endpoint=cast(_Endpoint, call.endpoint),
             streamed=call.streamed,
             started_at=call.started_at,
             ended_at=call.finished_at,
-            outcome=call.outcome,  # pyright: ignore[reportArgumentType]
+            outcome=cast(_Outcome | None, call.outcome),
             status_code=call.status,
             response_id=call.response_id,
             token_usage=None if call.input_tokens is None else TokenUsage(**counts),

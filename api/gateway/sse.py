@@ -61,7 +61,7 @@ class EventReader:
         value = value.removeprefix(b" ")
         if field == b"data":
             self._data.append(value)
-            self._size += len(value)
+            self._size += len(line)  # an empty value takes room, too
         elif field == b"event":
             self._name = value.decode(errors="replace")
         return None

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from api.auth.principals import CurrentCaller
 from api.errors import invalid
+from api.requests import Moment
 from api.schemas import errors
 from api.services import services_of
 from models.store.usage import UsageBy, UsageFilter, Used, read_usage
@@ -62,11 +63,9 @@ class UsageReport(BaseModel):
 async def get_usage(
     request: Request,
     caller: CurrentCaller,
-    since: Annotated[
-        datetime | None, Query(alias="from", description="Default: 30 days before `to`.")
-    ] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="Default: 30 days before `to`.")] = None,
     until: Annotated[
-        datetime | None, Query(alias="to", description="Before this moment. Default: now.")
+        Moment | None, Query(alias="to", description="Before this moment. Default: now.")
     ] = None,
     group_by: UsageBy = UsageBy.DAY,
     organization_id: UUID | None = None,
@@ -76,8 +75,8 @@ async def get_usage(
 ) -> UsageReport:
     """What calls of models have used and cost: the caller's own, and all of an organization for its
     administrators and auditors."""
-    end = _in_utc(until) or datetime.now(UTC)
-    begin = _in_utc(since) or _before(end, _USUAL)
+    end = until or datetime.now(UTC)
+    begin = since or _before(end, _USUAL)
     if begin >= end:
         raise invalid(("from", "Must be before to."))
     if end - begin > _LONGEST:
@@ -94,13 +93,6 @@ async def get_usage(
             "has_more": found.has_more,
         }
     )
-
-
-def _in_utc(moment: datetime | None) -> datetime | None:
-    """A moment without a zone is one of UTC."""
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=UTC)
 
 
 def _before(moment: datetime, span: timedelta) -> datetime:

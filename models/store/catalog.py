@@ -9,7 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, desc, exists, func, insert, select, true, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Uuid,
+    and_,
+    any_,
+    desc,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -72,13 +86,21 @@ async def find_model(
         return await _find(conn, organization_id, model_id, reader)
 
 
-async def find_model_of(engine: AsyncEngine, provider_id: UUID, model: str | None) -> ModelRecord | None:
-    """A configured model of a provider: the one of this name, or with None the oldest that is enabled."""
-    which = model_configs.c.enabled if model is None else model_configs.c.model == model
+async def find_model_of(
+    engine: AsyncEngine, reach: Sequence[UUID] | None, provider_id: UUID, model: str | None
+) -> ModelRecord | None:
+    """A configured model of a provider: the one of this name, or with None the oldest that is enabled.
+
+    Args:
+        reach: organizations whose models are looked at; None: all.
+    """
+    which = [model_configs.c.enabled if model is None else model_configs.c.model == model]
+    if reach is not None:
+        which.append(model_configs.c.organization_id == any_(literal(reach, ARRAY(Uuid))))
     async with reading(engine) as conn:
         result = await conn.execute(
             select(model_configs)
-            .where(model_configs.c.ai_provider_id == provider_id, model_configs.c.deleted.is_(False), which)
+            .where(model_configs.c.ai_provider_id == provider_id, model_configs.c.deleted.is_(False), *which)
             .order_by(model_configs.c.created_at, model_configs.c.id)
             .limit(1)
         )

@@ -27,7 +27,7 @@ class ChangeKind(StrEnum):
     PROVIDERS = "providers"
     """A provider or its key. No id: all are remembered together."""
     MODEL = "model"
-    """A model's id. Defaults are dropped along."""
+    """A model's id. Defaults are dropped along. Without an id, of several models: nothing is kept."""
     OVERRIDES = "overrides"
     """An organization's id."""
     USER = "user"

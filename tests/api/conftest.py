@@ -72,6 +72,12 @@ async def door(api: Served, engine: AsyncEngine) -> AsyncGenerator[Door]:
         yield Door(api, engine, organization, model, owner, other)
 
 
+@pytest.fixture
+def every_request_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where Redis answers late, because the machine is busy: else everybody would be let in then."""
+    monkeypatch.setattr("api.auth.rate_limit._PATIENCE_SECONDS", 10.0)
+
+
 @pytest.fixture(scope="package")
 async def redis(stack: Stack) -> AsyncGenerator[Redis]:
     client = open_redis(stack.redis_url)

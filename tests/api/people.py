@@ -69,10 +69,7 @@ async def everybody(door: Door) -> AsyncGenerator[People]:
             )
         tokens["suspended"] = gone.token
         invalid = {
-            name: await stack.enter_async_context(
-                client(url, token) if token else httpx2.AsyncClient(base_url=f"{url}/api/v2")
-            )
-            for name, token in tokens.items()
+            name: await stack.enter_async_context(client(url, token)) for name, token in tokens.items()
         }
         yield People(by_name, invalid)
 

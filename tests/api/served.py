@@ -61,8 +61,10 @@ async def served(settings: Settings) -> AsyncGenerator[Served]:
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     running = Served(f"http://127.0.0.1:{listener.getsockname()[1]}", app, server, task)
-    async with httpx2.AsyncClient(base_url=running.url) as http:
-        await http.get("/healthz")  # the listener is open already; this waits for the application
+    async with client(running.url) as http:
+        await http.get(
+            f"{running.url}/healthz"
+        )  # the listener is open already; this waits for the application
     try:
         yield running
     finally:
@@ -109,9 +111,9 @@ async def person(
         yield Person(found[0], token, http)
 
 
-def client(url: str, token: str) -> httpx2.AsyncClient:
-    """A client that carries a token."""
-    headers = {"Authorization": f"Bearer {token}"}
+def client(url: str, token: str = "") -> httpx2.AsyncClient:
+    """A client that carries a token, or none. It has patience: the machine may be busy with other things."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     return httpx2.AsyncClient(base_url=f"{url}/api/v2", headers=headers, timeout=20)
 
 

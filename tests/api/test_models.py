@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
+from sqlalchemy import select
 
+from models.store.tables import chats
 from tests.api.conftest import Door
 from tests.api.people import People, everybody
 from tests.api.served import Body
@@ -263,13 +265,27 @@ async def test_members_choose_models_only_while_that_is_allowed(shop: Shop, door
     assert (await site.put(allow, json={"allow_users": False})).status_code == 204
 
 
+async def effort_of(door: Door, chat: Body) -> str | None:
+    async with door.engine.connect() as conn:
+        return await conn.scalar(select(chats.c.last_reasoning_effort).where(chats.c.id == UUID(chat["id"])))
+
+
 async def test_a_members_own_choice_is_for_new_chats_of_theirs(shop: Shop, door: Door):
     member, site = door.owner.http, shop.people.http("site-owner")
-    model = await shop.add()
+    model = await shop.add(model_config={"reasoning_effort": {"default": "low", "max": "high"}})
     path = f"/organizations/{door.organization}/members/me/chats/model-overrides/root"
     allow = "/chats/config/personal-model-overrides"
     await site.put(allow, json={"allow_users": True})
-    assert (await member.put(path, json={"mode": "model", "model_config_id": model["id"]})).status_code == 204
-    assert (await door.create())["last_model_config_id"] == model["id"]
+    choice = {"mode": "model", "model_config_id": model["id"], "reasoning_effort": "medium"}
+    assert (await member.put(path, json=choice)).status_code == 204
+    own = await door.create()
+    assert (own["last_model_config_id"], await effort_of(door, own)) == (model["id"], "medium")
+    for said, effort in (
+        ({"reasoning_effort": "high"}, "high"),
+        ({"model_config_id": model["id"]}, None),
+        ({"model_config_id": shop.first, "reasoning_effort": "low"}, "low"),
+    ):
+        assert await effort_of(door, await door.create(**said)) == effort, said
     await site.put(allow, json={"allow_users": False})
-    assert (await door.create())["last_model_config_id"] == shop.first
+    usual = await door.create()
+    assert (usual["last_model_config_id"], await effort_of(door, usual)) == (shop.first, None)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
 import pytest
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
@@ -12,6 +11,7 @@ from pydantic import TypeAdapter
 from api.app import create_app
 from runtime.settings import Settings
 from tests.api.conftest import Door
+from tests.api.served import client
 
 OPEN = {f"/api/v2/users/{door}" for door in ("authmethods", "oidc/login", "oidc/callback")}
 """Who comes here has no token yet."""
@@ -60,13 +60,13 @@ def test_every_operation_on_chats_says_what_happens_without_a_token(
 
 
 async def test_no_operation_answers_those_without_a_token(door: Door, described: Any):
-    async with httpx2.AsyncClient(base_url=door.served.url) as nobody:
+    async with client(door.served.url) as nobody:
         for path, methods in described.items():
             if not path.startswith("/api/") or path in OPEN or path.endswith("/download"):
                 continue
             there = re.sub(r"\{\w+\}", "5c2f0a1e-94d7-4a53-8f0b-6f1f4be1d3a7", path)
             for method in methods:
-                answer = await nobody.request(method, there)
+                answer = await nobody.request(method, f"{door.served.url}{there}")
                 assert answer.status_code == 401, (method, path, answer.text)
 
 

@@ -29,6 +29,7 @@ async def api_with(settings: Settings, **changes: Any) -> AsyncGenerator[Served]
         yield running
 
 
+@pytest.mark.usefixtures("every_request_counts")
 async def test_a_token_that_asks_too_often_waits_and_others_do_not(settings: Settings, door: Door):
     async with api_with(settings, rate_limit_per_minute=5) as api:
         async with client(api.url, door.owner.token) as http:
@@ -48,6 +49,7 @@ async def test_a_token_that_asks_too_often_waits_and_others_do_not(settings: Set
             assert (await http.get("/users/me")).status_code == 200
 
 
+@pytest.mark.usefixtures("every_request_counts")
 async def test_the_limit_of_a_token_holds_for_all_processes_together(settings: Settings, door: Door):
     async with (
         api_with(settings, rate_limit_per_minute=2) as one,
@@ -61,6 +63,7 @@ async def test_the_limit_of_a_token_holds_for_all_processes_together(settings: S
         assert statuses == [200, 200, 429, 429]
 
 
+@pytest.mark.usefixtures("every_request_counts")
 async def test_who_has_no_valid_token_is_counted_by_address(settings: Settings, door: Door, redis: Redis):
     await redis.delete("perdure:rate:address:127.0.0.1")
     async with api_with(settings, rate_limit_per_minute_and_address=3) as api:

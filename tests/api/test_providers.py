@@ -109,6 +109,22 @@ async def test_who_may_administer_what(door: Door, people: People):
     await site.delete(f"/ai-providers/{everybodys['id']}")
 
 
+async def test_a_check_asks_for_no_model_of_an_organization_that_is_somebody_elses(
+    door: Door, people: People
+):
+    site, stranger = people.http("site-owner"), people.by_name["other-tenant"]
+    everybodys = await add(site, {"type": "openai", "name": named(), "api_key": KEY})
+    theirs = await stranger.http.post(
+        f"/organizations/{stranger.caller.memberships[0][0]}/chats/models",
+        json={"ai_provider_id": everybodys["id"], "model": "a-secret-of-theirs", "context_limit": 10},
+    )
+    assert theirs.status_code == 201, theirs.text
+    answer = await people.http("org-admin").post(f"/ai-providers/{everybodys['id']}/check", json={})
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["validations"][0]["field"] == "model"
+    await site.delete(f"/ai-providers/{everybodys['id']}")
+
+
 async def test_users_bring_their_own_keys_where_that_is_allowed(door: Door, people: People):
     admin, member = people.http("org-admin"), door.other.http
     made = await add(admin, new(door))

@@ -7,9 +7,11 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from models.permissions import Role
+from models.store.gateway_calls import NewCall, begin_call
 from runtime.settings import Settings
 from tests.api.conftest import Door
-from tests.api.served import make_token, served, text
+from tests.api.served import make_token, person, served, text
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,43 @@ async def test_an_expired_token_is_none(door: Door):
     async with httpx2.AsyncClient(base_url=door.served.url) as http:
         response = await http.get("/api/v2/chats", headers={"Coder-Session-Token": token})
     assert response.status_code == 401
+
+
+@pytest.fixture
+def in_tokyo(settings: Settings) -> Settings:
+    """Of a process whose database is nine hours ahead."""
+    url = settings.database_url
+    zone = f"{'&' if '?' in url else '?'}options=-c%20timezone%3DAsia/Tokyo"
+    return settings.model_copy(update={"database_url": f"{url}{zone}"})
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"), [("/audit", "audit_logs"), ("/aibridge/interceptions", "interceptions")]
+)
+async def test_a_moment_without_a_zone_is_of_utc_wherever_the_database_is(
+    door: Door, in_tokyo: Settings, path: str, rows: str
+):
+    ada = door.owner.caller
+    call = NewCall(
+        uuid4(), door.organization, ada.user_id, ada.token_id, uuid4(), "p", "m", "messages", False
+    )
+    await begin_call(door.engine, call)
+    async with (
+        served(in_tokyo) as api,
+        person(door.engine, api.url, door.organization, "Eve", role=Role.ADMIN) as admin,
+    ):
+        organization = {"organization_id": str(door.organization)}
+        await admin.http.put(
+            f"/organizations/{door.organization}/budgets", json={"period": "day", "limit_micros": 1}
+        )
+        now = datetime.now(UTC).replace(tzinfo=None)
+        for hours, found in ((1, 1), (-1, 0)):
+            until = (now + timedelta(hours=hours)).isoformat()
+            answer = await admin.http.get(path, params={**organization, "until": until})
+            assert len(answer.json()[rows]) == found
+            since = (now - timedelta(hours=hours)).isoformat()
+            answer = await admin.http.get(path, params={**organization, "since": since})
+            assert len(answer.json()[rows]) == found
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from models.store.tables import blobs, files, users
 from tests.api.conftest import Door
 from tests.api.files.bytes_of import PNG
 from tests.api.sending import place
-from tests.api.served import Body, Person, make_organization, person
+from tests.api.served import Body, Person, client, make_organization, person
 
 PICTURE = {"Content-Disposition": 'attachment; filename="cat.png"', "Content-Type": "image/png"}
 
@@ -132,7 +132,7 @@ async def test_who_may_not_upload(door: Door):
     assert await tried() == 400
     assert await tried(organization="x") == 400
     assert await tried(organization=str(uuid4())) == 403
-    async with httpx2.AsyncClient(base_url=f"{door.served.url}/api/v2") as nobody:
+    async with client(door.served.url) as nobody:
         answer = await nobody.post(
             "/chats/files", params={"organization": str(door.organization)}, content=PNG, headers=PICTURE
         )

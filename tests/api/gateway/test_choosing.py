@@ -64,8 +64,7 @@ async def test_a_token_for_the_gateway_is_good_for_nothing_else(gateway: Gateway
     gateway.vendor.reply(b"{}", content_type="application/json")
     async with gateway.http(only) as http:
         assert (await http.post(f"{name}/v1/messages", json=QUESTION)).status_code == 200
-    headers = {"authorization": f"Bearer {only}"}
-    async with httpx2.AsyncClient(base_url=f"{gateway.door.served.url}/api/v2", headers=headers) as http:
+    async with client(gateway.door.served.url, only) as http:
         assert (await http.get("/chats")).status_code == 403
         assert (await http.get("/aibridge/interceptions")).status_code == 403
     others = await make_token(gateway.door.engine, owner, Scope.CHAT_WRITE, Scope.ACCOUNT_WRITE)
@@ -238,6 +237,7 @@ async def test_a_change_holds_for_the_next_call_and_calls_under_way_end_as_they_
             assert b"".join([piece async for piece in pieces]) == b"data: still old\n\n"
 
 
+@pytest.mark.usefixtures("every_request_counts")
 async def test_calls_count_for_the_limit_of_the_token(gateway: Gateway):
     made = await gateway.add("openai", gateway.vendor.url)
     settings = gateway.door.served.app.state.services.settings.model_copy(update={"rate_limit_per_minute": 1})

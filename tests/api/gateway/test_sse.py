@@ -42,7 +42,7 @@ def test_a_mark_of_byte_order_is_no_part_of_the_first_line():
     assert read([b"\xef\xbb\xbfdata: 1\n\n"]) == [ServerEvent("", b"1")]
 
 
-@pytest.mark.parametrize("line", [b"data: " + b"x" * 400 + b"\n", b"x" * 400])
+@pytest.mark.parametrize("line", [b"data: " + b"x" * 400 + b"\n", b"x" * 400, b"data\n" * 100])
 def test_an_event_that_nobody_wants_to_keep_is_refused(line: bytes):
     reader = EventReader(1000)
     for _ in range(2):

@@ -33,7 +33,7 @@ class SignIn:
     door: Door
 
     def browser(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(base_url=self.api.url, follow_redirects=False)
+        return httpx2.AsyncClient(base_url=self.api.url, follow_redirects=False, timeout=20)
 
     async def come_back(self, browser: httpx2.AsyncClient, target: str = "/") -> httpx2.Response:
         """Sign in, up to the answer to the redirect from the provider."""

@@ -4,7 +4,6 @@ import asyncio
 import json
 from uuid import UUID
 
-import httpx2
 import pytest
 import websockets
 from redis.asyncio import Redis
@@ -19,8 +18,17 @@ from models.turns import ModelCall
 from runtime.settings import Settings
 from tests.api.conftest import Door
 from tests.api.sending import place, send
-from tests.api.served import Body, person, served, text
-from tests.api.streaming.readers import Reader, frames, narrow_connection, preview, publish, sse, wake
+from tests.api.served import Body, client, person, served, text
+from tests.api.streaming.readers import (
+    PATIENCE_SECONDS,
+    Reader,
+    frames,
+    narrow_connection,
+    preview,
+    publish,
+    sse,
+    wake,
+)
 
 DELTA = {"type": "text", "text": "It is late."}
 
@@ -238,12 +246,12 @@ async def test_frames_are_arrays_and_the_same_events(door: Door, redis: Redis):
         await reader.until("message_part", 600)
         received: list[Body] = []
         while len(received) < 603:
-            frame = json.loads(await asyncio.wait_for(socket.recv(), 5))
+            frame = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_SECONDS))
             assert 1 <= len(frame) <= 256
             received += frame
         assert received == reader.events
     async with frames(door, chat, f"?after_id={reader.messages()[0]}") as socket:
-        frame = json.loads(await asyncio.wait_for(socket.recv(), 5))
+        frame = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_SECONDS))
         assert frame[0]["type"] == "status"
 
 
@@ -253,7 +261,7 @@ async def test_a_client_that_talks_is_shown_out(door: Door):
         await socket.recv()
         await socket.send("hello?")
         with pytest.raises(websockets.ConnectionClosed):
-            await asyncio.wait_for(socket.recv(), 5)
+            await asyncio.wait_for(socket.recv(), PATIENCE_SECONDS)
         assert socket.close_code == 1008
 
 
@@ -337,13 +345,13 @@ async def test_a_server_that_stops_sends_its_readers_away_at_once(
         there = Door(second, door.engine, door.organization, door.model, door.owner, door.other)
         async with (
             person(door.engine, second.url, door.organization, "Eve"),
-            httpx2.AsyncClient(base_url=f"{second.url}/api/v2", headers=door.owner.http.headers) as http,
+            client(second.url, door.owner.token) as http,
         ):
             there.owner.http, before = http, there.owner.http
             async with sse(there, chat) as reader, frames(there, chat) as socket:
                 await reader.until("status")
                 await socket.recv()
-                async with asyncio.timeout(2):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     await second.stop()
                     await reader.over.wait()
                     await socket.wait_closed()

@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
-import httpx2
 import pytest
 import websockets
 from redis.asyncio import Redis
@@ -21,9 +20,9 @@ from models.turns import BusyBehavior
 from runtime.settings import Settings
 from tests.api.conftest import Door
 from tests.api.sending import newest_draft, send
-from tests.api.served import Body, served
+from tests.api.served import Body, client, served
 from tests.api.test_actions import awaiting
-from tests.api.watching.watchers import Hand, up, watching, watching_frames
+from tests.api.watching.watchers import PATIENCE_SECONDS, Hand, up, watching, watching_frames
 from workflows.chat.events import (
     ActionNeeded,
     ArchivedSet,
@@ -69,7 +68,7 @@ async def test_nobody_else_is_told(door: Door):
 
 
 async def test_a_watcher_needs_a_token(door: Door):
-    async with httpx2.AsyncClient(base_url=f"{door.served.url}/api/v2") as stranger:
+    async with client(door.served.url) as stranger:
         for path in ("/chats/watch", "/notifications/inbox/watch"):
             assert (await stranger.get(path)).status_code == 401
             with pytest.raises(websockets.InvalidStatus) as refused:
@@ -157,7 +156,7 @@ async def test_two_servers_tell_the_same(
     monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
     async with (
         served(settings) as second,
-        httpx2.AsyncClient(base_url=f"{second.url}/api/v2", headers=door.owner.http.headers) as there,
+        client(second.url, door.owner.token) as there,
     ):
         await up(there)
         async with watching(door.owner.http) as here_watcher, watching(there) as there_watcher:
@@ -175,11 +174,11 @@ async def test_a_server_that_stops_sends_its_watchers_away(
     monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
     async with (
         served(settings) as second,
-        httpx2.AsyncClient(base_url=f"{second.url}/api/v2", headers=door.owner.http.headers) as there,
+        client(second.url, door.owner.token) as there,
     ):
         await up(there)
         async with watching(there) as watcher, watching_frames(second.url, door.owner) as (_, socket):
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await second.stop()
                 await watcher.over.wait()
                 await socket.wait_closed()
