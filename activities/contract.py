@@ -9,7 +9,7 @@ from uuid import UUID
 from temporalio import activity
 
 from models.chat_state import ChatState
-from models.checks import ProviderCheck, ProviderChecked
+from models.provider_check import ProviderCheck, ProviderChecked
 from models.turns import (
     ChatNaming,
     Commit,

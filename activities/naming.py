@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
@@ -19,6 +18,7 @@ from activities.answer import AnswerBuilder
 from activities.heartbeat import beating
 from activities.listening import Patience, listen
 from activities.live import LiveView
+from activities.passing import passes
 from activities.prompt.naming import LABEL, TITLE, Wanted, name_in, naming_request
 from activities.providers.directory import ProviderDirectory
 from activities.providers.failures import provider_failure
@@ -156,9 +156,11 @@ class Naming:
         try:
             async with purse.closed_on_failure(), self.directory.calling(model, payer.user_id) as provider:
                 await listen(purse.paying(provider), request, self.patience, take)
-        except (ModelCallError, SQLAlchemyError, OSError):
+        except ModelCallError:
             raise
         except Exception as err:
+            if passes(err):
+                raise
             log.exception("naming failed unexpectedly")
             raise ModelCallError(provider_failure(FailureKind.GENERIC, model.provider)) from err
         bill = purse.bill()

@@ -24,8 +24,8 @@ from activities.providers.failures import provider_failure
 from activities.providers.headers import request_headers
 from activities.providers.protocol import ModelCallError, ModelEvent, ModelRequest, ToolSpec
 from models.chat_model import ChatModel
-from models.checks import DETAIL_SECONDS, ProviderCheck, ProviderChecked, detail_key
 from models.failures import Failure, FailureKind
+from models.provider_check import DETAIL_SECONDS, ProviderCheck, ProviderChecked, detail_key
 from models.store.transcripts import TranscriptMessage
 
 log = structlog.get_logger(__name__)

@@ -64,6 +64,7 @@ class Purse:
         self._asked = False
         self._hold: Hold | None = None
         self._was_sent = False
+        self._was_heard = False
         self._finish: Finish | None = None
 
     def paying(self, provider: ModelProvider) -> "PaidProvider":
@@ -73,15 +74,15 @@ class Purse:
     def bill(self) -> Bill | None:
         """What is to be entered, once the call is over in whatever way; None if that is nothing.
 
-        A call whose usage is not known counts with its worst case where a budget has to hold. One that was
-        refused, or not made, has cost nothing.
+        A call whose usage is not known, or was not told, counts with its worst case where a budget has to
+        hold. One that was refused, or not made, has cost nothing.
         """
-        if self._finish is not None:
-            usage = self._finish.usage.stored()
+        usage = None if self._finish is None else self._finish.usage.stored()
+        if usage or (usage is not None and self._hold is None):
             cost = cost_micros(usage, self._model.prices)
             return Bill(self._payer, self._call, usage, cost, held=self._hold is not None)
         if self._was_sent and self._hold is not None:
-            return Bill(self._payer, self._call, None, self._hold.micros, SpendingState.ASSUMED, held=True)
+            return Bill(self._payer, self._call, usage, self._hold.micros, SpendingState.ASSUMED, held=True)
         return Bill(self._payer, self._call, None, None, None, held=True) if self._asked else None
 
     async def close(self) -> None:
@@ -121,11 +122,13 @@ class Purse:
             self._asked = held is not None
         self._was_sent = True
 
-    def was_refused(self) -> None:
-        """No answer has begun, and none will."""
-        self._was_sent = False
+    def failed(self) -> None:
+        """The call has failed. Unless an answer has begun, none will, and it has cost nothing."""
+        self._was_sent = self._was_heard
 
     def note(self, event: ModelEvent) -> None:
+        """An event of the answer has come."""
+        self._was_heard = True
         if isinstance(event, Finish):
             self._finish = event
 
@@ -149,13 +152,11 @@ class PaidProvider:
             ModelCallError: a budget does not admit the call, too.
         """
         await self._purse.reserve(request)
-        heard = _Heard(self._purse)
         try:
             async with self._provider.stream(request) as events:
-                yield heard.listening(events)
+                yield _Heard(events, self._purse)
         except ModelCallError:
-            if not heard.anything:
-                self._purse.was_refused()
+            self._purse.failed()
             raise
 
     async def aclose(self) -> None:
@@ -165,22 +166,15 @@ class PaidProvider:
 class _Heard:
     """The events of an answer, noted in passing."""
 
-    def __init__(self, purse: Purse) -> None:
-        self.anything = False
-        self._purse = purse
-        self._events: AsyncIterator[ModelEvent] | None = None
-
-    def listening(self, events: AsyncIterator[ModelEvent]) -> AsyncIterator[ModelEvent]:
+    def __init__(self, events: AsyncIterator[ModelEvent], purse: Purse) -> None:
         self._events = events
-        return self
+        self._purse = purse
 
     def __aiter__(self) -> AsyncIterator[ModelEvent]:
         return self
 
     async def __anext__(self) -> ModelEvent:
-        assert self._events is not None
         event = await anext(self._events)
-        self.anything = True
         self._purse.note(event)
         return event
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.passing import passes
 from activities.tools.tool import Attachment
 from models.parts import FilePart, dump_part
-from models.store.files import announce_for_chat
+from models.store.files import NewFile, announce_for_chat
 from runtime.blobs import BlobStore, BlobsUnavailable
 
 log = structlog.get_logger(__name__)
@@ -45,11 +45,10 @@ class ToolFiles:
         return [await self._store(chat_id, file, patience) for file in files]
 
     async def _store(self, chat_id: UUID, file: Attachment, patience: float) -> dict[str, Any]:
+        new = await asyncio.to_thread(NewFile.of, file.name, file.media_type, file.data)
         while True:
             try:
-                await announce_for_chat(
-                    self.engine, chat_id, file.id, name=file.name, mime_type=file.media_type, data=file.data
-                )
+                await announce_for_chat(self.engine, chat_id, file.id, new)
                 await self.blobs.put(file.id, file.data)
                 break
             except Exception as error:

@@ -119,7 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
         # before the chats, or their words were taken for ids
         no_chats_router,
         files_router,
-        usage_router,  # before the chats: `usage` is no chat
+        usage_router,
         watching_router,
         chats_router,
         messages_router,

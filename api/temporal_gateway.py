@@ -30,8 +30,8 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.checks import ProviderCheck, ProviderChecked
 from models.ids import chat_workflow_id, check_workflow_id, title_workflow_id
+from models.provider_check import ProviderCheck, ProviderChecked
 from models.store.chats import ChatRecord
 from models.turns import ChatStart, Proposed, Receipt, TitleProposal
 from runtime import metrics

@@ -6,6 +6,7 @@ A guess for display. What it decides is nothing, so it need not know all of the 
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, cast
 
 SHELL_TOOL = "execute"
@@ -31,10 +32,9 @@ def parsed_commands(tool_name: str, args: Any) -> list[list[str]] | None:
     if tool_name != SHELL_TOOL or not isinstance(command, str) or len(command) > MAX_COMMAND_CHARACTERS:
         return None
     try:
-        commands = list(_commands(command))
+        return list(islice(_commands(command), MAX_COMMANDS)) or None
     except ValueError:  # a quote that is not closed
         return None
-    return commands[:MAX_COMMANDS] or None
 
 
 def _commands(text: str) -> Iterator[list[str]]:

@@ -43,17 +43,6 @@ class Period(StrEnum):
     MONTH = "month"
     TOTAL = "total"
 
-    def start(self, at: datetime) -> datetime:
-        """The beginning of the period that a moment is in."""
-        midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        match self:
-            case Period.DAY:
-                return midnight
-            case Period.MONTH:
-                return midnight.replace(day=1)
-            case Period.TOTAL:
-                return BEGINNING
-
 
 BEGINNING = datetime.fromtimestamp(0, UTC)
 """When the period of a budget began that never begins anew."""
@@ -118,6 +107,11 @@ class Bill:
     cost_micros: int | None
     state: SpendingState | None = SpendingState.SETTLED
     held: bool = False
+
+    @property
+    def known_cost_micros(self) -> int | None:
+        """What it has cost, and not what is assumed: for the message that the call has made."""
+        return self.cost_micros if self.state is SpendingState.SETTLED else None
 
 
 @dataclass(frozen=True, slots=True)

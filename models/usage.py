@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+MAX_TOKENS = 10**15
+"""Of one count. What a server tells beyond it makes no sense, and counts as this: it has to fit wherever
+counts are kept, added up and shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -43,11 +47,12 @@ class MessagesMeter:
     def report(self, usage: Mapping[str, Any]) -> None:
         """Take over the `usage` of `message_start` or `message_delta`; what is absent or null stays."""
         for theirs, ours in _ANTHROPIC.items():
-            if isinstance(count := usage.get(theirs), int):
-                self._counts[ours] = count
-        details: Mapping[str, Any] = usage.get("output_tokens_details") or {}
-        if isinstance(count := details.get("thinking_tokens"), int):
-            self._counts["reasoning_tokens"] = count
+            self._take(ours, usage.get(theirs))
+        self._take("reasoning_tokens", _object(usage.get("output_tokens_details")).get("thinking_tokens"))
+
+    def _take(self, name: str, told: Any) -> None:
+        if (count := _bounded(told)) is not None:
+            self._counts[name] = count
 
     @property
     def total(self) -> Usage:
@@ -99,8 +104,11 @@ def _openai(
 
 
 def _count(counts: Mapping[str, Any], name: str) -> int:
-    count = counts.get(name)
-    return count if isinstance(count, int) and count > 0 else 0
+    return _bounded(counts.get(name)) or 0
+
+
+def _bounded(told: Any) -> int | None:
+    return min(max(told, 0), MAX_TOKENS) if isinstance(told, int) else None
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from activities.providers.pool import ClientPool, Slot
 from activities.providers.protocol import ModelCallError, ModelProvider
 from activities.providers.registry import Endpoint
 from models.chat_model import ChatModel
+from models.compaction import NEVER_PERCENT
 from models.failures import Failure, FailureKind
 from models.model_options import CallConfig
 from models.providers import KeyChoice, dialect_of
@@ -26,9 +27,10 @@ from runtime.configuration.keys import KeyRing, UserKeys
 from runtime.known_models import prices_in_effect
 from runtime.secrets import SecretsError
 
-_UNKNOWN_CONTEXT = 100_000
-
 log = structlog.get_logger(__name__)
+
+_UNKNOWN_CONTEXT = 100_000
+"""Tokens, of a model that nobody has configured: more than a check of it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class ProviderDirectory:
             provider.type,
             model,
             limit,
-            100,
+            NEVER_PERCENT,
             config,
             prices_in_effect(provider.type, model, config),
         )

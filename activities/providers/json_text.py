@@ -1,6 +1,7 @@
 """JSON from a vendor's wire, fast, and fit to be written again."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 import orjson
@@ -39,3 +40,12 @@ def as_object(value: Any) -> dict[str, Any]:
 def as_list(value: Any) -> list[Any]:
     """The value, if it is a JSON array; an empty one for anything else."""
     return cast(list[Any], value) if isinstance(value, list) else []
+
+
+def type_of(event: Mapping[str, Any]) -> str:
+    """The type of an event of a stream; gateways send errors without one.
+
+    Raises:
+        KeyError: it has none.
+    """
+    return event["type"] if "type" in event or "error" not in event else "error"

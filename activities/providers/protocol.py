@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from models.effort import Effort
 from models.failures import Failure
@@ -41,6 +41,14 @@ class ProviderTool:
 
     kind: str
     options: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """Those of these options that are set, as JSON: with lists."""
+        return {name: _listed(self.options[name]) for name in names if self.options.get(name)}
+
+
+def _listed(value: Any) -> Any:
+    return list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from api.errors import ApiError, invalid, not_found, unavailable
 from api.schemas import errors
 from api.services import Services, services_of
 from api.temporal_gateway import Unavailable
-from models.checks import ProviderCheck, detail_key
 from models.permissions import Permission, SiteRole
+from models.provider_check import ProviderCheck, detail_key
 from models.providers import KeyPolicy, ProviderType
 from models.store import catalog, providers
 from models.store.accounts import Caller

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from models.checks import ProviderCheck, ProviderChecked
+from models.provider_check import ProviderCheck, ProviderChecked
 from models.providers import MAX_KEY_BYTES, KeyChoice, ProviderSettings, ProviderType
 from models.store.configuration import ProviderRecord
 from runtime.configuration.keys import KeyRing

@@ -27,6 +27,8 @@ TOKEN_SCHEMES = [
 ]
 
 _CHAT_AREAS = ("chats", "notifications")
+_OWN_SETTINGS = ("user-prompt", "user-compaction-thresholds")
+"""Below `/chats/config`, where those of the whole deployment are, too: they are no matter of chats."""
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -88,6 +90,11 @@ def scope_for(method: str, path: str) -> Scope | None:
     reads = method in _SAFE_METHODS
     if reads and segments == ["users", "me"]:
         return None
+    match segments:
+        case ["chats", "config", setting, *_] if not reads and setting not in _OWN_SETTINGS:
+            return Scope.ACCOUNT_WRITE
+        case _:
+            pass
     models_of_chats = len(segments) > 2 and segments[0] == "organizations" and segments[2] == "chats"
     if segments and (segments[0] in _CHAT_AREAS or (reads and models_of_chats)):
         return Scope.CHAT_READ if reads else Scope.CHAT_WRITE

@@ -13,7 +13,7 @@ from api.errors import ApiError, not_found
 
 _RESERVED = frozenset(
     {
-        *("by-workspace", "config", "files", "watch"),
+        *("by-workspace", "config", "files", "usage", "watch"),
         *("model-configs", "models", "providers", "user-provider-configs"),
         "orchestrator",
     }

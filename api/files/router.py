@@ -1,7 +1,6 @@
 """Routes of files (spec api.md section 8)."""
 
 import asyncio
-import hashlib
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
@@ -61,11 +60,11 @@ async def upload_file(
         if not data:
             raise invalid(("body", "Must be the bytes of the file."))
         try:
-            media_type = checked_media_type(content_type, name, data)
+            media_type = await asyncio.to_thread(checked_media_type, content_type, name, data)
         except MediaTypeRefused as error:
             raise invalid(("body", str(error))) from error
-        new = NewFile(organization, name, media_type, len(data), hashlib.sha256(data).digest())
-        async with files.arriving(services.engine, caller.user_id, new) as file_id:
+        new = await asyncio.to_thread(NewFile.of, name, media_type, data)
+        async with files.arriving(services.engine, organization, caller.user_id, new) as file_id:
             await services.blobs.put(file_id, data)
     return json_answer({"id": file_id}, 201)
 

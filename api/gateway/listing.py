@@ -33,7 +33,7 @@ async def list_interceptions(
 ) -> InterceptionPage:
     """Calls that went through the gateway: everybody sees their own, owners, administrators and auditors
     those of their organizations, site owners all."""
-    wanted = CallFilter(organization_id, user_id, provider, model, since, until)
+    wanted = CallFilter(since, until, organization_id, user_id, provider, model)
     found = await read_calls(services_of(request).engine, caller, wanted, after_id=after_id, limit=limit + 1)
     return InterceptionPage(
         interceptions=[Interception.of(call) for call in found[:limit]], has_more=len(found) > limit

@@ -13,6 +13,7 @@ from sqlalchemy.types import Uuid
 
 from models.permissions import Permission, SiteRole
 from models.store.accounts import Caller
+from models.store.filters import Filter
 from models.store.reading import reading
 from models.store.tables import audit_log
 
@@ -58,17 +59,13 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditFilter:
-    """Which lines to read; None: all."""
+class AuditFilter(Filter):
+    """Which lines to read."""
 
-    organization_id: UUID | None = None
-    user_id: UUID | None = None
     action: str | None = None
     target_type: str | None = None
     target_id: str | None = None
     outcome: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 _COLUMNS = [audit_log.c[name] for name in AuditEntry.__dataclass_fields__]
@@ -118,18 +115,11 @@ async def read_audit(
 ) -> list[AuditEntry]:
     """What the caller may read of the log, newest first: all of it for site owners, else that of the
     organizations where their role lets them."""
-    query = select(*_COLUMNS).order_by(audit_log.c.id.desc()).limit(limit)
+    narrowed = wanted.conditions(audit_log, audit_log.c.at)
+    query = select(*_COLUMNS).where(*narrowed).order_by(audit_log.c.id.desc()).limit(limit)
     if caller.site_role is not SiteRole.OWNER:
         readable = literal(caller.organizations_with(Permission.READ_AUDIT), ARRAY(Uuid))
         query = query.where(audit_log.c.organization_id == any_(readable))
-    for name in ("organization_id", "user_id", "action", "target_type", "target_id", "outcome"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(audit_log.c[name] == value)
-    if wanted.since is not None:
-        query = query.where(audit_log.c.at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(audit_log.c.at < wanted.until)
     if before_id is not None:
         query = query.where(audit_log.c.id < before_id)
     async with reading(engine) as conn:

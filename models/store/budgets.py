@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from models.spending import BEGINNING, Period, Pot, SpendingState
 from models.store.audit import Change, write_change
 from models.store.reading import reading, transaction
+from models.store.scoping import FAMILY
 from models.store.spending import POT_COLUMNS, pot_of, start_of_period
 from models.store.tables import budgets, chats, memberships, spendings, users
 
@@ -149,9 +150,7 @@ async def _checked_family(conn: AsyncConnection, organization_id: UUID, wanted: 
             raise NoSuchPot("user_id")
     if wanted.chat_id is None:
         return None
-    root = select(func.coalesce(chats.c.root_chat_id, chats.c.id)).where(
-        chats.c.organization_id == organization_id, chats.c.id == wanted.chat_id
-    )
+    root = select(FAMILY).where(chats.c.organization_id == organization_id, chats.c.id == wanted.chat_id)
     family = await conn.scalar(root)
     if family is None:
         raise NoSuchPot("chat_id")
@@ -162,8 +161,8 @@ async def _add_up(
     conn: AsyncConnection, budget_id: UUID, organization_id: UUID, wanted: Limit, family: UUID | None
 ) -> None:
     """Begin with what has left the pot in the present period."""
-    at: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
-    start = wanted.period.start(at)
+    now = select(start_of_period(func.clock_timestamp())).where(budgets.c.id == budget_id)
+    start = (await conn.execute(now)).scalar_one()
     pot = spendings.c.created_at >= start
     if family is not None:
         pot &= spendings.c.root_chat_id == family

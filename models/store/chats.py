@@ -40,7 +40,7 @@ from models.store.bundle import state_of
 from models.store.file_links import link_files, named_files
 from models.store.model_access import open_to
 from models.store.reading import reading, transaction
-from models.store.scoping import access_to_chat, is_shared, readable
+from models.store.scoping import FAMILY, access_to_chat, is_shared, readable
 from models.store.spending import exhausted
 from models.store.tables import chats, messages, model_configs, users
 
@@ -161,9 +161,7 @@ CHATS = _select(null(), false())
 """Chats, for `record_of` to make records of the rows. It needs a condition still, and knows no `access`."""
 
 _CALLER: ColumnElement[UUID] = bindparam("caller", type_=Uuid())
-_USED_UP = exhausted(
-    chats.c.organization_id, chats.c.owner_id, func.coalesce(chats.c.root_chat_id, chats.c.id)
-)
+_USED_UP = exhausted(chats.c.organization_id, chats.c.owner_id, FAMILY)
 _OF_CALLER = _select(access_to_chat(_CALLER), _USED_UP)
 _FIND = _OF_CALLER.where(readable(_CALLER), chats.c.id == bindparam("chat"))
 

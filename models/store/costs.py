@@ -13,7 +13,7 @@ from models.store.accounts import Caller
 from models.store.chats import ChatRecord
 from models.store.reading import reading, transaction
 from models.store.scoping import readable
-from models.store.spending import Entry, is_settled, pay
+from models.store.spending import Entry, is_entered, pay
 from models.store.tables import chats, messages, steps
 from models.turns import StepEnd
 
@@ -57,7 +57,7 @@ async def record_aside(
         step=0,
         model_config_id=bill.call.model_config_id,
         usage=None if bill.usage is None else dict(bill.usage),
-        cost_micros=bill.cost_micros,
+        cost_micros=bill.known_cost_micros,
         runtime_ms=aside.runtime_ms,
         provider_response_id=aside.provider_response_id,
         created_at=func.now(),
@@ -77,7 +77,7 @@ async def record_aside(
 async def keep_aside(engine: AsyncEngine, aside: Aside, *, turn: int) -> None:
     """`record_aside` in a transaction of its own. A repetition changes nothing."""
     async with transaction(engine) as conn:
-        if not await is_settled(conn, aside.bill):
+        if not await is_entered(conn, aside.bill):
             await record_aside(conn, aside, turn=turn)
 
 

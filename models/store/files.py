@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -47,13 +47,17 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file about to be stored."""
+    """A file about to be stored, whoever brings it."""
 
-    organization_id: UUID
     name: str
     mime_type: str
     size_bytes: int
     sha256: bytes
+
+    @classmethod
+    def of(cls, name: str, mime_type: str, data: bytes) -> "NewFile":
+        """What is known of these bytes. Takes its time: call it beside the event loop."""
+        return cls(name, mime_type, len(data), hashlib.sha256(data).digest())
 
 
 _COLUMNS = tuple(files.c[name] for name in FileRecord.__dataclass_fields__)
@@ -75,7 +79,9 @@ def _among(ids: Collection[UUID]) -> ColumnElement[bool]:
 
 
 @asynccontextmanager
-async def arriving(engine: AsyncEngine, owner_id: UUID, new: NewFile) -> AsyncGenerator[UUID]:
+async def arriving(
+    engine: AsyncEngine, organization_id: UUID, owner_id: UUID, new: NewFile
+) -> AsyncGenerator[UUID]:
     """The row of a file, while the block stores its bytes. It can be used once the block has ended well;
     if it does not, or the process dies in it, the sweeper deletes what there is.
 
@@ -86,13 +92,7 @@ async def arriving(engine: AsyncEngine, owner_id: UUID, new: NewFile) -> AsyncGe
     async with reading(engine) as conn:
         await conn.execute(
             insert(files).values(
-                id=file_id,
-                organization_id=new.organization_id,
-                owner_id=owner_id,
-                name=new.name,
-                mime_type=new.mime_type,
-                size_bytes=new.size_bytes,
-                sha256=new.sha256,
+                id=file_id, organization_id=organization_id, owner_id=owner_id, **asdict(new)
             )
         )
     yield file_id
@@ -100,22 +100,15 @@ async def arriving(engine: AsyncEngine, owner_id: UUID, new: NewFile) -> AsyncGe
         await conn.execute(update(files).where(files.c.id == file_id).values(state="ready"))
 
 
-async def announce_for_chat(
-    engine: AsyncEngine, chat_id: UUID, file_id: UUID, *, name: str, mime_type: str, data: bytes
-) -> None:
+async def announce_for_chat(engine: AsyncEngine, chat_id: UUID, file_id: UUID, new: NewFile) -> None:
     """The row of a file that a tool is about to give to a chat, before its bytes are stored. It is the
     chat's owner's, and stays `arriving` until the result of the tool is recorded
     (`models.store.file_links.adopt_files`); if it never is, the sweeper deletes what there is."""
+    known = asdict(new)
     row = select(
-        literal(file_id),
-        chats.c.organization_id,
-        chats.c.owner_id,
-        literal(name),
-        literal(mime_type),
-        literal(len(data)),
-        literal(hashlib.sha256(data).digest()),
+        literal(file_id), chats.c.organization_id, chats.c.owner_id, *(literal(one) for one in known.values())
     ).where(chats.c.id == chat_id)
-    columns = ("id", "organization_id", "owner_id", "name", "mime_type", "size_bytes", "sha256")
+    columns = ("id", "organization_id", "owner_id", *known)
     async with reading(engine) as conn:
         await conn.execute(upsert(files).from_select(columns, row).on_conflict_do_nothing())
 

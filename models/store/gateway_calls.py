@@ -15,6 +15,7 @@ from sqlalchemy.types import Uuid
 from models.permissions import Permission, SiteRole
 from models.spending import Bill, Payer
 from models.store.accounts import Caller
+from models.store.filters import Filter
 from models.store.reading import reading, transaction
 from models.store.spending import budgeted, pay
 from models.store.tables import gateway_calls, users
@@ -101,15 +102,11 @@ class CallRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class CallFilter:
-    """Which calls to read; None: all. `since` is within, `until` is not."""
+class CallFilter(Filter):
+    """Which calls to read, by when they began."""
 
-    organization_id: UUID | None = None
-    user_id: UUID | None = None
     provider_name: str | None = None
     model: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 async def begin_call(engine: AsyncEngine, new: NewCall) -> bool:
@@ -179,7 +176,6 @@ _COLUMNS = [
     users.c.username if name == "username" else gateway_calls.c[name]
     for name in CallRecord.__dataclass_fields__
 ]
-_EQUAL = ("organization_id", "user_id", "provider_name", "model")
 
 
 async def read_calls(
@@ -195,18 +191,10 @@ async def read_calls(
     query = (
         select(*_COLUMNS)
         .join(users, users.c.id == gateway_calls.c.user_id)
-        .where(_readable(caller))
+        .where(_readable(caller), *wanted.conditions(gateway_calls, gateway_calls.c.started_at))
         .order_by(*(column.desc() for column in place))
         .limit(limit)
     )
-    for name in _EQUAL:
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(gateway_calls.c[name] == value)
-    if wanted.since is not None:
-        query = query.where(gateway_calls.c.started_at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(gateway_calls.c.started_at < wanted.until)
     if after_id is not None:
         last = select(place[0]).where(gateway_calls.c.id == after_id, _readable(caller)).scalar_subquery()
         query = query.where(tuple_(*place) < tuple_(last, literal(after_id, Uuid)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.chat_state import ChatStatus
@@ -20,6 +20,7 @@ from models.spending import Payer
 from models.store.costs import Aside, record_aside
 from models.store.messages import PUBLIC
 from models.store.reading import reading, transaction
+from models.store.scoping import FAMILY
 from models.store.spending import budgeted
 from models.store.tables import chats, inbox_notifications, messages
 
@@ -55,16 +56,14 @@ class Nameless:
     label: str | None = None
 
 
-_FAMILY = func.coalesce(chats.c.root_chat_id, chats.c.id)
-
 _CHAT = select(
     chats.c.owner_id,
     chats.c.organization_id,
     chats.c.last_model_config_id,
     chats.c.title,
     chats.c.turn,
-    _FAMILY.label("family"),
-    budgeted(chats.c.organization_id, chats.c.owner_id, _FAMILY).label("budgeted"),
+    FAMILY.label("family"),
+    budgeted(chats.c.organization_id, chats.c.owner_id, FAMILY).label("budgeted"),
 ).where(chats.c.id == bindparam("chat"))
 
 

@@ -17,6 +17,9 @@ from models.store.tables import (
 Who = UUID | ColumnElement[UUID]
 """A user's id, or the column of a query that holds one."""
 
+FAMILY: ColumnElement[UUID] = func.coalesce(chats.c.root_chat_id, chats.c.id)
+"""The root of a row's chat, or the chat itself: it is shared, and has a budget, for all below it."""
+
 
 def access_to_chat(who: Who) -> ColumnElement[str | None]:
     """What a user is to the chat of a row, an `Access`; NULL: nothing, and the chat does not exist for them.
@@ -61,8 +64,8 @@ def shared_with(who: Who) -> ColumnElement[bool]:
 def is_shared() -> ColumnElement[bool]:
     """Whether the chat of a row is shared with anybody."""
     return or_(
-        exists().where(chat_user_readers.c.chat_id == _root()),
-        exists().where(chat_group_readers.c.chat_id == _root()),
+        exists().where(chat_user_readers.c.chat_id == FAMILY),
+        exists().where(chat_group_readers.c.chat_id == FAMILY),
     )
 
 
@@ -71,16 +74,12 @@ def is_shared_with(who: Who) -> ColumnElement[bool]:
     by_group = (
         select(chat_group_readers.c.chat_id)
         .join(group_members, group_members.c.group_id == chat_group_readers.c.group_id)
-        .where(chat_group_readers.c.chat_id == _root(), group_members.c.user_id == who)
+        .where(chat_group_readers.c.chat_id == FAMILY, group_members.c.user_id == who)
     )
     return or_(
-        exists().where(chat_user_readers.c.chat_id == _root(), chat_user_readers.c.user_id == who),
+        exists().where(chat_user_readers.c.chat_id == FAMILY, chat_user_readers.c.user_id == who),
         by_group.exists(),
     )
-
-
-def _root() -> ColumnElement[UUID]:
-    return func.coalesce(chats.c.root_chat_id, chats.c.id)
 
 
 def _role(who: Who) -> ScalarSelect[str]:

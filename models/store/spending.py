@@ -38,15 +38,9 @@ from models.spending import (
 )
 from models.store.reading import transaction
 from models.store.tables import budgets, spendings
+from models.usage import Usage
 
-_TOKENS = (
-    "input_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "cache_creation_tokens",
-    "cache_read_tokens",
-)
-_MAX_COUNT = 2**62
+_TOKENS = tuple(Usage.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +68,7 @@ def budgeted(organization: object, user: object, family: object) -> ColumnElemen
 
 
 def start_of_period(at: object) -> ColumnElement[datetime]:
-    """The beginning of the period of a budget's row that a moment is in, as `Period.start` tells it."""
+    """The beginning of the period of a budget's row that a moment is in."""
     return case(
         (budgets.c.period == Period.DAY, func.date_trunc("day", at, "UTC")),
         (budgets.c.period == Period.MONTH, func.date_trunc("month", at, "UTC")),
@@ -107,7 +101,7 @@ _COUNT = (
 )
 """Counts what belongs to a moment. In a budget that has begun anew since, it counts no more."""
 
-SCOPE = case(
+_SCOPE = case(
     (budgets.c.chat_id.is_not(None), BudgetScope.CHAT.value),
     (budgets.c.user_id.is_not(None), BudgetScope.USER.value),
     else_=BudgetScope.ORGANIZATION.value,
@@ -120,16 +114,16 @@ def _in_present(column: ColumnElement[int]) -> ColumnElement[int]:
     return case((budgets.c.period_start >= start_of_period(func.clock_timestamp()), column), else_=0)
 
 
-CONSUMED = _in_present(budgets.c.spent_micros)
-RESERVED = _in_present(budgets.c.reserved_micros)
+_CONSUMED = _in_present(budgets.c.spent_micros)
+_RESERVED = _in_present(budgets.c.reserved_micros)
 
 POT_COLUMNS = (
     budgets.c.id,
-    SCOPE.label("scope"),
+    _SCOPE.label("scope"),
     budgets.c.period,
     budgets.c.limit_micros,
-    CONSUMED.label("consumed_micros"),
-    RESERVED.label("reserved_micros"),
+    _CONSUMED.label("consumed_micros"),
+    _RESERVED.label("reserved_micros"),
 )
 """For `pot_of`."""
 
@@ -140,7 +134,7 @@ _POTS = (
 )
 _EXHAUSTED = (
     select(*POT_COLUMNS)
-    .where(_OF_PAYER, budgets.c.limit_micros <= CONSUMED)
+    .where(_OF_PAYER, budgets.c.limit_micros <= _CONSUMED)
     .order_by(_NARROWEST_FIRST, budgets.c.id)
     .limit(1)
 )
@@ -154,7 +148,7 @@ def pot_of(row: RowMapping) -> Pot:
 
 def exhausted(organization: object, user: object, family: object) -> ColumnElement[bool]:
     """Whether a budget for calls of these is used up: a column for queries that let somebody begin one."""
-    used_up = budgets.c.limit_micros <= CONSUMED
+    used_up = budgets.c.limit_micros <= _CONSUMED
     return select(budgets.c.id).where(falls_into(organization, user, family), used_up).exists()
 
 
@@ -272,10 +266,10 @@ async def pay(conn: AsyncConnection, bill: Bill) -> None:
     )
 
 
-async def is_settled(conn: AsyncConnection, bill: Bill) -> bool:
-    """Whether a bill was entered before, with all that is to be known."""
-    which = (spendings.c.id == bill.call.id) & (spendings.c.state == SpendingState.SETTLED)
-    return await conn.scalar(select(spendings.c.id).where(which)) is not None
+async def is_entered(conn: AsyncConnection, bill: Bill) -> bool:
+    """Whether a bill was entered before, or one that knows more."""
+    known = spendings.c.state.in_([SpendingState.SETTLED, bill.state])
+    return await conn.scalar(select(spendings.c.id).where(spendings.c.id == bill.call.id, known)) is not None
 
 
 async def settle(engine: AsyncEngine, bill: Bill) -> None:
@@ -364,5 +358,5 @@ def _place(payer: Payer, call: PaidCall) -> dict[str, object]:
 
 def _result(bill: Bill) -> dict[str, object]:
     usage = bill.usage or {}
-    counts = {name: min(usage.get(name, 0), _MAX_COUNT) for name in _TOKENS}
+    counts = {name: usage.get(name, 0) for name in _TOKENS}
     return {"state": bill.state, "cost_micros": bill.cost_micros, **counts}

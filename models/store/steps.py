@@ -20,10 +20,11 @@ from models.chat_tools import ChatTools
 from models.compaction import NEVER_PERCENT, CompactionReason
 from models.failures import Failure, RetryLimits, retry_delay_seconds
 from models.parts import dump_part
-from models.spending import Bill, Payer, SpendingState
+from models.spending import Bill, Payer
 from models.store.bundle import CLOSED_BECAUSE, Bundle, NewMessage, results_for, synthetic_result
 from models.store.reading import reading, transaction
 from models.store.remembered import forget_answers
+from models.store.scoping import FAMILY
 from models.store.spending import budgeted, pay
 from models.store.tables import chats, steps
 from models.stream import Episode
@@ -116,8 +117,6 @@ _READ_CUT_STEP = select(
 _HAD_RETRY = chats.c.retry_state.is_not(None)
 _NEW_VERSION = chats.c.snapshot_version + 1
 
-_FAMILY = func.coalesce(chats.c.root_chat_id, chats.c.id)
-
 _BEGIN = (
     update(chats)
     .where(
@@ -146,8 +145,8 @@ _BEGIN = (
         chats.c.turn_started_at,
         (chats.c.retry_state_version == chats.c.snapshot_version).label("after_failure"),
         chats.c.tools,
-        _FAMILY.label("family"),
-        budgeted(chats.c.organization_id, chats.c.owner_id, _FAMILY).label("budgeted"),
+        FAMILY.label("family"),
+        budgeted(chats.c.organization_id, chats.c.owner_id, FAMILY).label("budgeted"),
     )
 )
 
@@ -326,14 +325,10 @@ def _assistant_row(answer: Answer) -> NewMessage:
         answer.parts,
         model_config_id=answer.model_config_id,
         usage=answer.usage,
-        cost_micros=_known_cost(answer.bill),
+        cost_micros=answer.bill.known_cost_micros if answer.bill else None,
         runtime_ms=answer.runtime_ms,
         provider_response_id=answer.provider_response_id,
     )
-
-
-def _known_cost(bill: Bill | None) -> int | None:
-    return bill.cost_micros if bill and bill.state is SpendingState.SETTLED else None
 
 
 def _synthetic_rows(answer: Answer, *, stopped: bool) -> list[NewMessage]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -15,6 +14,7 @@ from sqlalchemy.types import Uuid
 from models.permissions import Permission, SiteRole
 from models.spending import SpendingState
 from models.store.accounts import Caller
+from models.store.filters import Filter
 from models.store.reading import reading
 from models.store.tables import spendings, users
 
@@ -29,17 +29,10 @@ class UsageBy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class UsageFilter:
-    """Which calls: of these moments, the last one excluded; None: all that the caller may know of.
+class UsageFilter(Filter):
+    """Which calls, of those that the caller may know of."""
 
-    `chat_id` is the root of a family.
-    """
-
-    since: datetime
-    until: datetime
-    organization_id: UUID | None = None
-    user_id: UUID | None = None
-    chat_id: UUID | None = None
+    root_chat_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +120,7 @@ async def read_usage(
         .where(
             _known_to(caller),
             spendings.c.state != SpendingState.RESERVED,
-            spendings.c.created_at >= wanted.since,
-            spendings.c.created_at < wanted.until,
+            *wanted.conditions(spendings, spendings.c.created_at),
         )
         .group_by(*keys.values())
         .order_by(_DAY if by is UsageBy.DAY else _SUMS["cost_micros"].desc(), *keys.values())
@@ -136,12 +128,6 @@ async def read_usage(
     )
     if by is UsageBy.USER:
         query = query.outerjoin_from(spendings, users, users.c.id == spendings.c.user_id)
-    if wanted.organization_id is not None:
-        query = query.where(spendings.c.organization_id == wanted.organization_id)
-    if wanted.user_id is not None:
-        query = query.where(spendings.c.user_id == wanted.user_id)
-    if wanted.chat_id is not None:
-        query = query.where(spendings.c.root_chat_id == wanted.chat_id)
     async with reading(engine) as conn:
         found = (await conn.execute(query)).mappings().all()
     rows = [

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
@@ -100,3 +101,9 @@ class Bench:
             if isinstance(e, Preview)
             for part in e.parts
         ]
+
+
+def counted(name: str, **labels: str) -> float:
+    """What metrics say of the demo model by now."""
+    labels = {"provider": "demo", "model": "perdure-demo", **labels}
+    return REGISTRY.get_sample_value(f"coderd_chatd_{name}", labels) or 0

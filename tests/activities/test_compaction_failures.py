@@ -5,13 +5,12 @@ from collections.abc import MutableMapping, MutableSequence
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import func
 from structlog.testing import capture_logs
 
 from models.chat_state import StateName
 from models.compaction import CompactionReason
-from tests.activities.bench import Bench
+from tests.activities.bench import Bench, counted
 from tests.activities.test_compaction import compact, compactions, set_row
 from tests.durable.refusals import RAISED, SERIALIZATION_FAILURE, refused
 from tests.durable.rows import until
@@ -19,9 +18,8 @@ from tests.durable.rows import until
 REFUSED = {"kind": "status", "status": 401, "message": "no"}
 
 
-def counted(result: str) -> float:
-    labels = {"provider": "demo", "model": "perdure-demo", "result": result}
-    return REGISTRY.get_sample_value("coderd_chatd_compaction_total", labels) or 0
+def summaries(result: str) -> float:
+    return counted("compaction_total", result=result)
 
 
 async def asked_for(bench: Bench, reason: CompactionReason) -> None:
@@ -53,12 +51,12 @@ async def test_a_summary_that_will_never_be_stored_is_paid_for_once(
     bench: Bench, reason: CompactionReason, after: StateName
 ):
     await asked_for(bench, reason)
-    errors = counted("error")
+    errors = summaries("error")
     async with refused(bench.chat.engine, *of_the_chat(bench), RAISED):
         state = await compact(bench, step=1, manual=reason is CompactionReason.MANUAL)
     assert (state.name, state.compaction) == (after, None)
     assert len(bench.model.requests) == 1
-    assert counted("error") == errors + 1
+    assert summaries("error") == errors + 1
     error = (await bench.chat.row())["last_error"]
     assert (error is not None) == (after is StateName.E0)
     assert "INSERT" not in str(error)
@@ -66,14 +64,23 @@ async def test_a_summary_that_will_never_be_stored_is_paid_for_once(
 
 async def test_a_model_that_fails_or_is_too_slow_is_counted_as_such(bench: Bench):
     await asked_for(bench, CompactionReason.THRESHOLD)
-    errors, timeouts = counted("error"), counted("timeout")
+    errors, timeouts = (
+        summaries("error"),
+        summaries("timeout"),
+    )
     bench.model.order_fault(REFUSED)
     await compact(bench, step=1)
-    assert (counted("error"), counted("timeout")) == (errors + 1, timeouts)
+    assert (summaries("error"), summaries("timeout")) == (
+        errors + 1,
+        timeouts,
+    )
     await set_row(bench, compaction_due=CompactionReason.THRESHOLD, status="running")
     bench.model.order_fault({"kind": "stall", "after_pieces": 1})
     await compact(bench, compactions(bench, timeout_seconds=0.3), step=1)
-    assert (counted("error"), counted("timeout")) == (errors + 1, timeouts + 1)
+    assert (summaries("error"), summaries("timeout")) == (
+        errors + 1,
+        timeouts + 1,
+    )
 
 
 async def test_an_attempt_that_cannot_even_begin_ends_the_compaction(bench: Bench):

@@ -37,9 +37,9 @@ def model(prices: Prices = PRICES) -> ChatModel:
     )
 
 
-def request(text: str = "hello", **more: object) -> ModelRequest:
+def request(text: str = "hello", **more: Any) -> ModelRequest:
     spoken = PromptMessage("user", [{"type": "text", "text": text}])
-    return replace(ModelRequest("m", [], [spoken], [], 1000, context_limit=LIMIT), **more)  # pyright: ignore[reportArgumentType]
+    return replace(ModelRequest("m", [], [spoken], [], 1000, context_limit=LIMIT), **more)
 
 
 def worst(of: ModelRequest) -> int:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 from pydantic import BaseModel, JsonValue
 from temporalio.testing import ActivityEnvironment
 
@@ -15,7 +14,7 @@ from activities.transitions import Transitions
 from models.chat_state import StateName, ToolCallRef
 from models.store import tool_results
 from models.turns import ResultsCommit, ToolEnd, ToolRun
-from tests.activities.bench import Bench
+from tests.activities.bench import Bench, counted
 
 
 class Nothing(BaseModel):
@@ -24,11 +23,6 @@ class Nothing(BaseModel):
 
 async def propose(arguments: Nothing, context: ToolContext) -> JsonValue:
     return "done"
-
-
-def counted(name: str, **labels: str) -> float:
-    labels = {"provider": "demo", "model": "perdure-demo", **labels}
-    return REGISTRY.get_sample_value(f"coderd_chatd_{name}", labels) or 0
 
 
 async def fail(arguments: Nothing, context: ToolContext) -> JsonValue:

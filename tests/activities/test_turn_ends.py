@@ -4,7 +4,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import func
 from temporalio.testing import ActivityEnvironment
 
@@ -16,15 +15,10 @@ from models.store.bundle import read_state
 from models.store.steps import Begun
 from models.stream import Preview, PreviewPart
 from models.turns import Commit, Receipt, Verdict
-from tests.activities.bench import Bench
+from tests.activities.bench import Bench, counted
 from tests.activities.test_compaction import compact, set_model, set_row
 from workflows.chat.events import Event, InterruptAsked, QueuedPromoted, StepStopped, TurnEnded
 from workflows.chat.machine import decide
-
-
-def counted(name: str, **labels: str) -> float:
-    labels = {"provider": "demo", "model": "perdure-demo", **labels}
-    return REGISTRY.get_sample_value(f"coderd_chatd_{name}", labels) or 0
 
 
 class Counts:

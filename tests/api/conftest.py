@@ -1,8 +1,6 @@
 """The API on real servers, without a worker: nothing answers but what the API does by itself."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
@@ -14,25 +12,9 @@ from runtime.logging import configure_logging
 from runtime.redis import open_redis
 from runtime.secrets import new_master_key
 from runtime.settings import Settings
-from tests.api.served import Body, Person, Served, make_organization, person, served, text
-
-
-@dataclass
-class Door:
-    """The API with an owner who uses it, and another user of the same organization."""
-
-    served: Served
-    engine: AsyncEngine
-    organization: UUID
-    model: UUID
-    owner: Person
-    other: Person
-
-    async def create(self, words: str = "hello there", **more: object) -> Body:
-        body = {"organization_id": str(self.organization), "content": text(words), **more}
-        response = await self.owner.http.post("/chats", json=body)
-        assert response.status_code == 201, response.text
-        return response.json()
+from tests.api.door import Door
+from tests.api.people import People, everybody
+from tests.api.served import Served, make_organization, person, served
 
 
 @pytest.fixture(scope="package")
@@ -70,6 +52,12 @@ async def door(api: Served, engine: AsyncEngine) -> AsyncGenerator[Door]:
         person(engine, api.url, organization, "Bob") as other,
     ):
         yield Door(api, engine, organization, model, owner, other)
+
+
+@pytest.fixture
+async def people(door: Door) -> AsyncGenerator[People]:
+    async with everybody(door) as people:
+        yield people
 
 
 @pytest.fixture

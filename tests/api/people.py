@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from models.permissions import Role, SiteRole
 from models.store.accounts import hash_secret
 from models.store.tables import api_tokens, chat_user_readers, memberships, users
-from tests.api.conftest import Door
+from tests.api.door import Door
 from tests.api.served import Person, client, make_organization, make_token, person
 
 NOBODIES = ("nobody", "expired", "revoked", "suspended")

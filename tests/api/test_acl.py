@@ -1,6 +1,5 @@
 """Sharing a chat: who may, with whom, and what they see then."""
 
-from collections.abc import AsyncGenerator
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,14 +7,8 @@ from sqlalchemy import update
 
 from models.store.tables import chats
 from tests.api.conftest import Door
-from tests.api.people import People, everybody
+from tests.api.people import People
 from tests.api.served import Body
-
-
-@pytest.fixture
-async def people(door: Door) -> AsyncGenerator[People]:
-    async with everybody(door) as people:
-        yield people
 
 
 def acl(chat: Body) -> str:

@@ -1,6 +1,5 @@
 """The audit log: what was changed and what was refused, by whom, and who may read of it."""
 
-from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,14 +9,8 @@ from sqlalchemy import select
 from models.store.tables import staged_edits
 from tests.api.conftest import Door
 from tests.api.histories import archive
-from tests.api.people import People, everybody
+from tests.api.people import People
 from tests.api.served import Body
-
-
-@pytest.fixture
-async def people(door: Door) -> AsyncGenerator[People]:
-    async with everybody(door) as people:
-        yield people
 
 
 async def lines(people: People, whom: str = "auditor", **wanted: Any) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Budgets by HTTP: set, told, obeyed at the doors, and removed."""
 
-from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,14 +11,8 @@ from models.spending import Bill, PaidCall, Payer, SpentOn
 from models.store.spending import settle
 from models.store.tables import chats, drafts, messages
 from tests.api.conftest import Door
-from tests.api.people import People, everybody
+from tests.api.people import People
 from tests.api.served import Body, text
-
-
-@pytest.fixture
-async def people(door: Door) -> AsyncGenerator[People]:
-    async with everybody(door) as people:
-        yield people
 
 
 @pytest.fixture

@@ -11,19 +11,19 @@ from models.deployment import SettingName
 from models.store.reading import transaction
 from models.store.tables import messages
 from tests.api.conftest import Door
-from tests.api.people import People, everybody
+from tests.api.people import People
 
 SYSTEM = "/chats/config/system-prompt"
 MINE = "/chats/config/user-prompt"
 
 
 @pytest.fixture
-async def people(door: Door) -> AsyncGenerator[People]:
-    async with everybody(door) as people:
-        yield people
-        await people.http("site-owner").put(
-            SYSTEM, json={"system_prompt": "", "include_default_system_prompt": True}
-        )
+async def people(people: People) -> AsyncGenerator[People]:
+    """Who leave the deployment's prompt as it was."""
+    yield people
+    await people.http("site-owner").put(
+        SYSTEM, json={"system_prompt": "", "include_default_system_prompt": True}
+    )
 
 
 async def told(door: Door) -> list[str]:

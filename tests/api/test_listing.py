@@ -300,6 +300,7 @@ async def test_lists_by_workspace_are_empty_and_check_their_ids(door: Door):
         ("v2", "user-provider-configs", 404),
         ("v2", "orchestrator", 404),
         ("v2", "orchestrator/messages", 404),
+        ("v2", "usage/messages", 404),
         ("v2", "no-uuid", 400),
         ("experimental", "models", 404),
         ("experimental", "model-configs", 404),

@@ -1,19 +1,12 @@
 """Organizations, their members and groups."""
 
-from collections.abc import AsyncGenerator
 from uuid import uuid4
 
 import httpx2
 import pytest
 
 from tests.api.conftest import Door
-from tests.api.people import People, everybody
-
-
-@pytest.fixture
-async def people(door: Door) -> AsyncGenerator[People]:
-    async with everybody(door) as people:
-        yield people
+from tests.api.people import People
 
 
 def name() -> str:

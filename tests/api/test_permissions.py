@@ -1,6 +1,5 @@
 """Who may do what to a chat: every kind of caller at every door."""
 
-from collections.abc import AsyncGenerator
 from uuid import UUID, uuid4
 
 import httpx2
@@ -10,7 +9,7 @@ from sqlalchemy import update
 from models.permissions import CHATS, Access, ChatAction, Verdict
 from models.store.tables import chats
 from tests.api.conftest import Door
-from tests.api.people import NOBODIES, People, everybody, share
+from tests.api.people import NOBODIES, People, share
 from tests.api.served import Body, text
 
 RELATIONS: dict[str, Access | None] = {
@@ -55,12 +54,6 @@ WAITS = ("/title/propose",)
 
 # let in: what happens next is the business of the route, here without a worker
 ALLOWED = {200, 204, 400, 409, 503}
-
-
-@pytest.fixture
-async def people(door: Door) -> AsyncGenerator[People]:
-    async with everybody(door) as people:
-        yield people
 
 
 async def status_of(http: httpx2.AsyncClient, method: str, path: str, body: Body | None) -> int:

@@ -254,9 +254,10 @@ async def test_all_open_streams_of_a_process_are_checked_with_one_query(door: Do
     services = door.served.app.state.services
     chats = [await door.create() for _ in range(3)]
     asked: list[str] = []
+    here = asyncio.current_task()  # the API checks by itself all the while
 
     def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        if "unnest" in statement and "token_id" in statement:
+        if "unnest" in statement and "token_id" in statement and asyncio.current_task() is here:
             asked.append(statement)
 
     async with sse(door, chats[0]) as one, sse(door, chats[1]) as two, sse(door, chats[2]) as three:

@@ -1,7 +1,6 @@
 """Providers and users' keys through the API: who may, what is refused, and that no key ever comes out."""
 
 import logging
-from collections.abc import AsyncGenerator
 from uuid import UUID, uuid4
 
 import httpx2
@@ -9,16 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from tests.api.conftest import Door
-from tests.api.people import People, everybody
+from tests.api.people import People
 from tests.api.served import Body
 
 KEY = "sk-ant-a-key-that-nobody-may-see"
-
-
-@pytest.fixture
-async def people(door: Door) -> AsyncGenerator[People]:
-    async with everybody(door) as people:
-        yield people
 
 
 def named() -> str:

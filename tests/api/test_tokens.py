@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from api.auth.uses import TokenUses
-from models.permissions import Role, Scope
+from models.permissions import Role, Scope, SiteRole
 from models.store.tables import api_tokens
 from tests.api.conftest import Door
 from tests.api.served import client, make_token, person, text
@@ -90,6 +90,24 @@ async def test_a_token_is_good_for_its_scopes(door: Door, scope: Scope, may: set
             response = await http.request(method, path, json=body)
             assert response.status_code == (status if what in may else 403), what
         assert (await http.get("/users/me")).status_code == 200, "every token may ask whose it is"
+
+
+@pytest.mark.parametrize(("scope", "status"), [(Scope.CHAT_WRITE, 403), (Scope.ACCOUNT_WRITE, 204)])
+async def test_a_token_for_chats_changes_no_settings_of_the_deployment(door: Door, scope: Scope, status: int):
+    async with person(
+        door.engine, door.served.url, door.organization, "site", site_role=SiteRole.OWNER
+    ) as site:
+        token = await make_token(door.engine, site.caller.user_id, scope)
+        async with client(door.served.url, token) as http:
+            for name, body in (
+                ("retention-days", {"retention_days": 30}),
+                ("auto-archive-days", {"auto_archive_days": 0}),
+                ("system-prompt", {"system_prompt": ""}),
+                ("personal-model-overrides", {"allow_users": False}),
+            ):
+                assert (await http.put(f"/chats/config/{name}", json=body)).status_code == status, name
+            own = await http.put("/chats/config/user-prompt", json={"custom_prompt": ""})
+            assert own.status_code == (200 if scope is Scope.CHAT_WRITE else 403)
 
 
 async def test_a_token_makes_none_that_is_good_for_more(door: Door):

@@ -1,6 +1,5 @@
 """Usage by HTTP: added up rightly, and told to nobody whom it does not concern."""
 
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,16 +11,10 @@ from models.spending import Bill, PaidCall, Payer, SpendingState, SpentOn
 from models.store.spending import settle
 from models.store.tables import spendings
 from tests.api.conftest import Door
-from tests.api.people import People, everybody
+from tests.api.people import People
 from tests.api.served import Body
 
 USAGE = {"input_tokens": 100, "output_tokens": 20, "reasoning_tokens": 5, "cache_read_tokens": 7}
-
-
-@pytest.fixture
-async def people(door: Door) -> AsyncGenerator[People]:
-    async with everybody(door) as people:
-        yield people
 
 
 async def spend(

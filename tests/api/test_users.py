@@ -1,20 +1,13 @@
 """Users: who sees them, who makes them, who changes them, who sends them away."""
 
-from collections.abc import AsyncGenerator
 from uuid import uuid4
 
 import pytest
 
 from models.permissions import Role
 from tests.api.conftest import Door
-from tests.api.people import NOBODIES, People, everybody
+from tests.api.people import NOBODIES, People
 from tests.api.served import Body, client, make_organization, make_token, person
-
-
-@pytest.fixture
-async def people(door: Door) -> AsyncGenerator[People]:
-    async with everybody(door) as people:
-        yield people
 
 
 def name() -> str:

@@ -310,6 +310,20 @@ async def test_an_answer_that_was_stopped_counts_with_its_worst_case(
     assert [row.state for row in await spent_on(rows, chat)] == ["assumed"]
 
 
+async def test_an_answer_whose_usage_is_not_told_counts_with_its_worst_case(
+    caller: Caller, rows: Rows, treasury: Treasury
+):
+    pot = await treasury.limit(10**9, user_id=treasury.user)
+    before = await treasury.figures(pot)
+    untold = {"usage": {"input_tokens": 0, "output_tokens": 0}}
+    chat = await caller.create(script_block({"text": "one two three", **untold}))
+    await caller.read(chat).rested()
+    (row,) = await spent_on(rows, chat)
+    assert (row.state, row.cost_micros) == ("assumed", row.reserved_micros)
+    assert await treasury.figures(pot) == (before[0] + row.reserved_micros, 0)
+    assert await cost_of(caller, chat) == (0, 1, 1)
+
+
 async def test_a_call_that_the_provider_refuses_costs_nothing(caller: Caller, rows: Rows, treasury: Treasury):
     pot = await treasury.limit(10**9, user_id=treasury.user)
     before = await treasury.figures(pot)

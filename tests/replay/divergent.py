@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from models.checks import ProviderCheck, ProviderChecked
+    from models.provider_check import ProviderCheck, ProviderChecked
     from models.turns import ChatStart, Proposed, TitleProposal
     from workflows.chat.workflow import ChatWorkflow
     from workflows.providers.workflow import ProviderCheckWorkflow

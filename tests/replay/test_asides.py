@@ -4,32 +4,17 @@ import re
 from pathlib import Path
 
 import pytest
-from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from cli.worker import workflow_runner
 from tests.durable.histories import words_in_history
 from tests.replay.divergent import DivergentProviderCheckWorkflow, DivergentTitleWorkflow
 from tests.replay.record import ASIDES_DIRECTORY, HISTORIES, VERSION, scenario_name
+from tests.replay.replaying import recorded, replayer
 from tests.replay.scenarios import ASIDES, WORDS
 from workflows.providers.workflow import ProviderCheckWorkflow
 from workflows.titles.workflow import TitleWorkflow
 
 RECORDED = sorted(HISTORIES.glob(f"*/{ASIDES_DIRECTORY}/*.json"))
-
-
-def recorded(path: Path) -> WorkflowHistory:
-    return WorkflowHistory.from_json(path.stem, path.read_text())
-
-
-def replayer(*workflows: type, sandbox: bool) -> Replayer:
-    return Replayer(
-        workflows=workflows,
-        data_converter=pydantic_data_converter,
-        workflow_runner=workflow_runner(sandbox=sandbox),
-    )
 
 
 def name_of(path: Path) -> str:

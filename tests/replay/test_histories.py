@@ -9,31 +9,16 @@ from pathlib import Path
 
 import pytest
 from temporalio.api.history.v1 import History
-from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from cli.worker import workflow_runner
 from tests.durable.histories import words_in_history
 from tests.replay.divergent import DivergentWorkflow
 from tests.replay.record import HISTORIES, NAMED, SCENARIOS, SHORT_RUNS, VERSION, scenario_name
+from tests.replay.replaying import recorded, replayer
 from tests.replay.scenarios import WORDS
 from workflows.chat.workflow import ChatWorkflow
 
 RECORDED = sorted(HISTORIES.glob("*/*.json"))
-
-
-def recorded(path: Path) -> WorkflowHistory:
-    return WorkflowHistory.from_json(f"chat-{path.stem}", path.read_text())
-
-
-def replayer(workflow: type, *, sandbox: bool) -> Replayer:
-    return Replayer(
-        workflows=[workflow],
-        data_converter=pydantic_data_converter,
-        workflow_runner=workflow_runner(sandbox=sandbox),
-    )
 
 
 def name_of(path: Path) -> str:

@@ -7,7 +7,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities import contract
-    from models.checks import ProviderCheck, ProviderChecked
+    from models.provider_check import ProviderCheck, ProviderChecked
     from workflows.chat import policies
 
 

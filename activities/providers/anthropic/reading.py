@@ -14,7 +14,7 @@ import orjson
 from activities.providers.anthropic import kept
 from activities.providers.anthropic.errors import classify_error_event
 from activities.providers.anthropic.results import is_error, shown_result, sources, tool_of_result
-from activities.providers.json_text import decode_json
+from activities.providers.json_text import decode_json, type_of
 from activities.providers.protocol import (
     BlockEnd,
     BlockMetadata,
@@ -103,7 +103,7 @@ class MessageReader:
         """
         try:
             event = decode_json(data)
-            match _type_of(event):
+            match type_of(event):
                 case "content_block_delta":
                     yield from self._delta(event["index"], event["delta"])
                 case "content_block_start":
@@ -237,11 +237,6 @@ class MessageReader:
             yield ToolCallDelta(index, orjson.dumps(opened.whole_input).decode())
             opened.whole_input = None
         yield BlockEnd(index)
-
-
-def _type_of(event: dict[str, Any]) -> str:
-    """The type of an event; gateways send errors without one."""
-    return event["type"] if "type" in event or "error" not in event else "error"
 
 
 def _kind(block: Block) -> str:

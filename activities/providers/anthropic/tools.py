@@ -1,10 +1,10 @@
 """Tools in the form of the Messages API: ours, and those that the vendor runs. Pure."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from activities.providers.protocol import ModelRequest, ToolChoice, ToolSpec
+from activities.providers.protocol import ModelRequest, ProviderTool, ToolChoice, ToolSpec
 
 _log = logging.getLogger(__name__)
 
@@ -23,9 +23,9 @@ def tool_fields(request: ModelRequest, run_by_vendor: frozenset[str]) -> dict[st
         if tool.kind not in run_by_vendor or tool.kind not in _PROVIDER_TOOLS:
             _log.info("the endpoint runs no tools of the kind %s: left out", tool.kind)
             continue
-        tools.append(_PROVIDER_TOOLS[tool.kind](tool.options))
+        tools.append(_PROVIDER_TOOLS[tool.kind](tool))
         if tool.kind == "mcp":
-            servers.append(_mcp_server(tool.options))
+            servers.append(_mcp_server(tool))
     if not tools:
         return {}
     fields: dict[str, Any] = {"tools": tools}
@@ -58,41 +58,35 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
     return {"name": tool.name, "description": tool.description, "input_schema": schema}
 
 
-def _web_search(options: Mapping[str, Any]) -> dict[str, Any]:
-    taken = _given(options, "max_uses", "allowed_domains", "blocked_domains")
+def _web_search(tool: ProviderTool) -> dict[str, Any]:
+    taken = tool.given("max_uses", "allowed_domains", "blocked_domains")
     return {"type": "web_search_20250305", "name": "web_search", **taken}
 
 
-def _web_fetch(options: Mapping[str, Any]) -> dict[str, Any]:
-    taken = _given(options, "max_uses", "allowed_domains", "blocked_domains", "max_content_tokens")
-    cites = {"citations": {"enabled": True}} if options.get("citations") else {}
+def _web_fetch(tool: ProviderTool) -> dict[str, Any]:
+    taken = tool.given("max_uses", "allowed_domains", "blocked_domains", "max_content_tokens")
+    cites = {"citations": {"enabled": True}} if tool.options.get("citations") else {}
     return {"type": "web_fetch_20250910", "name": "web_fetch", **taken, **cites}
 
 
-def _code_execution(options: Mapping[str, Any]) -> dict[str, Any]:
+def _code_execution(tool: ProviderTool) -> dict[str, Any]:
     return {"type": "code_execution_20250825", "name": "code_execution"}
 
 
-def _mcp_toolset(options: Mapping[str, Any]) -> dict[str, Any]:
-    toolset: dict[str, Any] = {"type": "mcp_toolset", "mcp_server_name": options["name"]}
-    allowed = options.get("allowed_tools")
+def _mcp_toolset(tool: ProviderTool) -> dict[str, Any]:
+    toolset: dict[str, Any] = {"type": "mcp_toolset", "mcp_server_name": tool.options["name"]}
+    allowed = tool.options.get("allowed_tools")
     if allowed is None:
         return toolset
     named = {name: {"enabled": True} for name in sorted(allowed)}
     return {**toolset, "default_config": {"enabled": False}, "configs": named}
 
 
-def _mcp_server(options: Mapping[str, Any]) -> dict[str, Any]:
-    token = _given(options, "authorization_token")
-    return {"type": "url", "url": options["url"], "name": options["name"], **token}
+def _mcp_server(tool: ProviderTool) -> dict[str, Any]:
+    return {"type": "url", **tool.given("url", "name", "authorization_token")}
 
 
-def _given(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    values = {name: options[name] for name in names if options.get(name)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-
-
-_PROVIDER_TOOLS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+_PROVIDER_TOOLS: dict[str, Callable[[ProviderTool], dict[str, Any]]] = {
     "web_search": _web_search,
     "web_fetch": _web_fetch,
     "code_execution": _code_execution,

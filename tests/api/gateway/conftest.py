@@ -11,8 +11,8 @@ import pytest
 
 from activities.providers.demo import DemoModel
 from models.permissions import Role
+from tests.activities.providers.vendor import Vendor
 from tests.api.conftest import Door
-from tests.api.gateway.vendor import Vendor
 from tests.api.served import Body, Person, person
 
 KEY = "sk-the-key-of-the-deployment"

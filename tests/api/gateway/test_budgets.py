@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from models.store.spending import assume_older
 from models.store.tables import spendings
+from tests.activities.providers.vendor import Vendor
 from tests.api.gateway.conftest import Gateway
-from tests.api.gateway.vendor import Vendor
 from tests.api.served import Body
 
 PRICES = {"input_price_per_million_tokens": "1", "output_price_per_million_tokens": "1000"}

@@ -1,7 +1,6 @@
 """Who is asked with whose key, and who may ask at all."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from uuid import uuid4
 
 import httpx2
@@ -13,19 +12,12 @@ from api.auth.cookies import COOKIE
 from models.permissions import Role, Scope
 from models.store.tables import memberships
 from runtime.secrets import new_master_key
-from tests.api.conftest import Door
+from tests.activities.providers.vendor import Vendor
 from tests.api.gateway.conftest import Gateway
-from tests.api.gateway.vendor import Vendor
-from tests.api.people import NOBODIES, People, everybody
+from tests.api.people import NOBODIES, People
 from tests.api.served import Body, client, make_organization, make_token, person, served
 
 QUESTION: Body = {"model": "m", "max_tokens": 5, "messages": []}
-
-
-@pytest.fixture
-async def people(door: Door) -> AsyncGenerator[People]:
-    async with everybody(door) as people:
-        yield people
 
 
 async def ask(http: httpx2.AsyncClient, provider: str, body: Body = QUESTION) -> httpx2.Response:

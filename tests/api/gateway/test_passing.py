@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from api.gateway.bodies import MAX_BODY_BYTES
+from tests.activities.providers.vendor import BREAK_OFF
 from tests.api.gateway.conftest import KEY, Gateway
-from tests.api.gateway.vendor import BREAK_OFF
 from tests.api.served import Body
 
 QUESTION: Body = {"model": "m", "max_tokens": 5, "stream": True, "messages": []}

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -13,20 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.gateway.recording import CallBook
 from models.store.gateway_calls import CallResult, NewCall, Outcome, begin_call, finish_call
 from models.store.tables import gateway_calls
-from models.usage import Usage
+from models.usage import MAX_TOKENS, Usage
+from tests.activities.providers.vendor import Vendor
 from tests.api.conftest import Door
 from tests.api.gateway.conftest import Gateway
-from tests.api.gateway.vendor import Vendor
-from tests.api.people import People, everybody
+from tests.api.people import People
 from tests.api.served import Body
 
 USAGE = b'{"id": "msg_1", "usage": {"input_tokens": 1000, "output_tokens": 3}, "content": []}'
-
-
-@pytest.fixture
-async def people(door: Door) -> AsyncGenerator[People]:
-    async with everybody(door) as people:
-        yield people
 
 
 def new_call(door: Door, **more: object) -> NewCall:
@@ -182,6 +175,18 @@ async def test_a_question_that_makes_no_sense_is_refused(gateway: Gateway, wante
     answer = await gateway.door.owner.http.get("/aibridge/interceptions", params=wanted)
     assert answer.status_code == 400
     assert answer.json()["validations"][0]["field"] in wanted
+
+
+async def test_a_call_whose_counts_make_no_sense_is_recorded_all_the_same(gateway: Gateway, vendor: Vendor):
+    made = await gateway.add("anthropic", vendor.url)
+    answer: Body = {"id": "m", "content": [], "usage": {"input_tokens": 2**63, "output_tokens": -1}}
+    vendor.reply(json.dumps(answer).encode(), content_type="application/json")
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    await gateway.door.owner.http.post(f"/aibridge/{made['name']}/v1/messages", json=body)
+    (call,) = await gateway.ended_calls()
+    tokens = call["token_usage"]
+    assert call["outcome"] == "completed"
+    assert (tokens["input_tokens"], tokens["output_tokens"]) == (MAX_TOKENS, 0)
 
 
 async def test_what_was_said_is_nowhere_in_the_record(gateway: Gateway, vendor: Vendor):

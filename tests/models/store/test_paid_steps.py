@@ -128,6 +128,20 @@ async def test_a_call_beside_the_conversation_is_kept_and_counted_once(books: Bo
     assert await books.chat.texts() == [], "nobody is shown it"
 
 
+async def test_one_whose_usage_was_not_told_is_kept_once_without_a_cost_and_counts_with_its_worst_case(
+    books: Books,
+):
+    pot = await books.limit(1000)
+    call = PaidCall(SpentOn.SUMMARY, "demo", "m", books.chat.model, 3, 1)
+    assert await reserve(books.engine, books.payer, call, 300) == Hold(300)
+    bill = Bill(books.payer, call, {}, 300, SpendingState.ASSUMED, held=True)
+    for _ in range(2):
+        await keep_aside(books.engine, Aside(bill, 12, "msg_1"), turn=3)
+    assert await costs_in_history(books) == [None]
+    assert await books.figures(pot) == (300, 0)
+    await books.check()
+
+
 async def test_a_title_and_a_step_that_are_paid_for_at_once_do_not_block_each_other(books: Books):
     pot = await books.limit(1000)
     before = await books.chat.row()

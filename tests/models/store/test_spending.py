@@ -1,19 +1,19 @@
 """The books on real rows: no pot is overshot, nothing is counted twice, nothing stays reserved for ever."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import literal, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.chat_state import StateName
-from models.spending import Bill, BudgetScope, Payer, Period, Refused, SpendingState
+from models.spending import BEGINNING, Bill, BudgetScope, Payer, Period, Refused, SpendingState
 from models.store.audit import Change
 from models.store.budgets import Limit, NoSuchPot, remove_budget, set_budget
 from models.store.reading import reading, transaction
-from models.store.spending import Hold, assume_older, read_exhausted, reserve, settle
+from models.store.spending import Hold, assume_older, read_exhausted, reserve, settle, start_of_period
 from models.store.tables import budgets, spendings
 from tests.models.store.books import Books, bill_of, step_call
 from tests.models.store.rows import ChatRows, new_chat
@@ -204,7 +204,7 @@ async def test_a_new_period_begins_with_a_full_pot(books: Books, period: Period)
     earlier = datetime.now(UTC) - timedelta(days=40)
     async with books.engine.begin() as conn:
         mine = budgets.c.id == pot
-        await conn.execute(update(budgets).where(mine).values(period_start=period.start(earlier)))
+        await conn.execute(update(budgets).where(mine).values(period_start=start_of_period(literal(earlier))))
         await conn.execute(update(spendings).where(spendings.c.id == call.id).values(created_at=earlier))
     assert await books.figures(pot) == (0, 0)
     assert await books.make_call(books.another_chat(), 100, 90)
@@ -290,17 +290,17 @@ async def test_a_removed_budget_limits_nothing_and_calls_under_way_are_settled(b
     assert await reserve(books.engine, books.payer, step_call(), 10**6) is None
 
 
-async def test_the_database_knows_periods_as_we_do(books: Books):
-    moment = datetime(2026, 3, 31, 23, 59, 59, 999999, tzinfo=UTC)
-    async with reading(books.engine) as conn:
-        row = (
-            await conn.execute(
-                text(
-                    "SELECT date_trunc('day', t, 'UTC'), date_trunc('month', t, 'UTC') FROM (SELECT "
-                    "CAST(:t AS timestamptz) AS t) AS m"
-                ),
-                {"t": moment},
-            )
-        ).one()
-    assert list(row) == [Period.DAY.start(moment), Period.MONTH.start(moment)]
-    assert Period.DAY.start(moment + timedelta(microseconds=1)) == datetime(2026, 4, 1, tzinfo=UTC)
+async def test_days_and_months_are_those_of_utc(books: Books):
+    last = datetime(2026, 3, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    first = datetime(2026, 3, 31, 15, tzinfo=timezone(timedelta(hours=-9)))
+    begins = {
+        Period.DAY: [datetime(2026, 3, 31, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)],
+        Period.MONTH: [datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)],
+        Period.TOTAL: [BEGINNING, BEGINNING],
+    }
+    for period, starts in begins.items():
+        budget = await books.limit(1, period)
+        moments = [start_of_period(literal(moment)) for moment in (last, first)]
+        async with reading(books.engine) as conn:
+            found = (await conn.execute(select(*moments).where(budgets.c.id == budget))).one()
+        assert list(found) == starts

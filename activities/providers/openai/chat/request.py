@@ -4,7 +4,7 @@ from typing import Any
 
 from activities.providers.openai.chat.messages import wire_messages
 from activities.providers.openai.chat.options import vendor_settings
-from activities.providers.openai.chat.search import search_parameter, search_tool
+from activities.providers.openai.chat.search import wire_search
 from activities.providers.openai.content import parameters
 from activities.providers.openai.profiles import Profile
 from activities.providers.protocol import ModelRequest, ToolChoice, ToolSpec
@@ -32,12 +32,11 @@ def wire_request(request: ModelRequest, label: str, profile: Profile) -> dict[st
     settings = vendor_settings(request, profile)
     if not request.tools:
         settings.pop("parallel_tool_calls", None)  # refused where there is nothing to call
-    searching = search_parameter(request.provider_tools, profile)
-    return body | _tools(request, profile) | searching | _sampling(request, profile) | settings
+    searches, searching = wire_search(request.provider_tools, profile)
+    return body | _tools(request, profile, searches) | searching | _sampling(request, profile) | settings
 
 
-def _tools(request: ModelRequest, profile: Profile) -> dict[str, Any]:
-    searches = search_tool(request.provider_tools, profile)
+def _tools(request: ModelRequest, profile: Profile, searches: list[dict[str, Any]]) -> dict[str, Any]:
     if not request.tools:
         return {"tools": searches} if searches else {}
     openai = request.options.provider_options.openai

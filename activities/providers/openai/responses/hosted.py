@@ -63,13 +63,13 @@ def wire_tools(tools: Iterable[ProviderTool]) -> Iterator[dict[str, Any]]:
     for tool in tools:
         match tool.kind:
             case "web_search":
-                yield _web_search(tool.options)
+                yield _web_search(tool)
             case "code_execution":
                 yield {"type": "code_interpreter", "container": {"type": "auto"}}
             case "file_search":
-                yield {"type": "file_search", **_given(tool.options, "vector_store_ids", "max_num_results")}
+                yield {"type": "file_search", **tool.given("vector_store_ids", "max_num_results")}
             case "mcp":
-                yield _mcp(tool.options)
+                yield _mcp(tool)
             case _:
                 pass
 
@@ -79,30 +79,24 @@ def includes(tools: Iterable[ProviderTool]) -> list[str]:
     return [_INCLUDES[tool.kind] for tool in tools if tool.kind in _INCLUDES]
 
 
-def _web_search(options: Mapping[str, Any]) -> dict[str, Any]:
-    tool: dict[str, Any] = {"type": "web_search", **_given(options, "search_context_size")}
-    if domains := options.get("allowed_domains"):
-        tool["filters"] = {"allowed_domains": list(domains)}
-    return tool
+def _web_search(tool: ProviderTool) -> dict[str, Any]:
+    wired: dict[str, Any] = {"type": "web_search", **tool.given("search_context_size")}
+    domains = tool.given("allowed_domains")
+    return wired | {"filters": domains} if domains else wired
 
 
-def _mcp(options: Mapping[str, Any]) -> dict[str, Any]:
-    tool: dict[str, Any] = {
+def _mcp(tool: ProviderTool) -> dict[str, Any]:
+    wired: dict[str, Any] = {
         "type": "mcp",
-        "server_label": options["name"],
-        "server_url": options["url"],
+        "server_label": tool.options["name"],
+        "server_url": tool.options["url"],
         # Nobody is there to ask: whoever configured the server has approved it.
         "require_approval": "never",
-        **_given(options, "allowed_tools"),
+        **tool.given("allowed_tools"),
     }
-    if token := options.get("authorization_token"):
-        tool["headers"] = {"Authorization": f"Bearer {token}"}
-    return tool
-
-
-def _given(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    chosen = ((name, options.get(name)) for name in names)
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in chosen if v}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if token := tool.options.get("authorization_token"):
+        wired["headers"] = {"Authorization": f"Bearer {token}"}
+    return wired
 
 
 def _decoded(text: str) -> Any:

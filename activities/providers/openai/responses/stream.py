@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from activities.providers.json_text import as_list, as_object, decode_json
+from activities.providers.json_text import as_list, as_object, decode_json, type_of
 from activities.providers.openai.errors import classify_error_object
 from activities.providers.openai.responses.hosted import HOSTED, asked, failed, found
 from activities.providers.protocol import (
@@ -100,7 +100,7 @@ class ResponseReader:
         return iter(())
 
     def _event(self, event: Item) -> Iterator[ModelEvent]:
-        match _type_of(event):
+        match type_of(event):
             case "response.output_text.delta" | "response.refusal.delta":
                 yield from self._say(event["output_index"], event["content_index"], event["delta"])
             case "response.reasoning_summary_text.delta":
@@ -274,11 +274,6 @@ class ResponseReader:
 
     def _own(self, entries: Item) -> dict[str, Item]:
         return {self._namespace: entries}
-
-
-def _type_of(event: Item) -> str:
-    """The type of an event; gateways send errors without one."""
-    return event["type"] if "type" in event or "error" not in event else "error"
 
 
 def _block(index: int, content: int = 0) -> int:
