@@ -124,7 +124,7 @@ async def run_command(
     """Send a command that has no draft, and wait for its receipt.
 
     Raises:
-        ApiError: 409, the chat is in no state for it; 503, there was no answer in time; what the verdict
+        ApiError: 409, the chat is in no state for it; 503, it was not taken in time; what the verdict
             says otherwise.
     """
     try:
@@ -142,6 +142,8 @@ async def run_command(
         raise not_found("queued message")
     if receipt.verdict is Verdict.NO_MODEL:
         raise no_model()
+    if receipt.verdict is Verdict.WITHDRAWN:
+        raise _withdrawn()  # by another request with the same key, or the sweeper
     if receipt.verdict is not Verdict.APPLIED:
         raise ApiError(
             409, "The chat changed at the same time.", "Look at the chat, then repeat the request."

@@ -115,3 +115,24 @@ async def test_a_command_that_met_no_worker_is_not_done_until_it_is_repeated(
         (200, "waiting"),
         (200, "waiting"),
     ]
+
+
+async def test_a_command_that_somebody_has_withdrawn_is_not_done_until_it_is_repeated(
+    caller: Caller, model: DemoModel, perdure: Stack
+):
+    chat = await caller.create(held("withdrawn"))
+    reader = caller.read(chat)
+    await model.reached("withdrawn")
+    perdure.freeze("worker")
+    try:
+        asking = asyncio.create_task(asked(caller, chat, "interrupt", "k"))
+        await caller.rows.until("SELECT 1 FROM drafts WHERE chat_id = :chat AND state = 'pending'", chat=chat)
+        # as another request with this key does that has waited for long enough
+        await caller.rows.change("UPDATE drafts SET state = 'withdrawn' WHERE chat_id = :chat", chat=chat)
+    finally:
+        perdure.thaw("worker")
+    refused = await asking
+    assert refused.status_code == 503, refused.text
+    assert "Nothing was done" in refused.json()["detail"]
+    assert told([await asked(caller, chat, "interrupt", "k")]) == [(200, "interrupting")]
+    await reader.rested()
