@@ -89,11 +89,12 @@ class Retention:
         if not days:
             return
         async for chat in _every(partial(retention.read_expired, self._engine, days, limit=_CHATS)):
-            # its workflow has ended long ago; should one run all the same, it must not outlive the rows
-            await self._gateway.end_chat(chat.id, "the chat is deleted")
             if await retention.delete_family(self._engine, chat.id, days, _change(chat, "delete")):
                 metrics.SWEPT.labels("expired_chat").inc()
                 log.info("archived chat deleted", chat_id=str(chat.id))
+                # only now: somebody may have come back to it until then. A workflow that still runs rests as
+                # the chat did, and ends by itself if we die here
+                await self._gateway.end_chat(chat.id, "the chat is deleted")
 
     async def _archive_idle(self) -> None:
         days = (await self._configuration.setting(AutoArchiveDays)).auto_archive_days

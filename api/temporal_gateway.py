@@ -167,7 +167,7 @@ class TemporalGateway:
             metrics.COMMAND_SECONDS.labels(name).observe(time.perf_counter() - began)
 
     async def end_chat(self, chat_id: UUID, why: str) -> None:
-        """End a chat's workflow where it stands, if one runs. For chats that are about to be deleted.
+        """End a chat's workflow where it stands, if one runs. For chats that are deleted.
 
         Raises:
             Unavailable: Nobody knows whether it has ended.

@@ -1,8 +1,10 @@
 """What is deleted because it is old, and what stays."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
@@ -21,11 +23,13 @@ from models.store import retention as store
 from models.store.audit import Change
 from models.store.blobs import PostgresBlobs
 from models.store.drafts import NewDraft, store_draft
-from models.store.tables import blobs, drafts, files, inbox_notifications, messages, tool_results
+from models.store.reading import transaction
+from models.store.tables import blobs, chats, drafts, files, inbox_notifications, messages, tool_results
 from runtime.temporal import connect_temporal
 from tests.api.conftest import Door
 from tests.api.histories import add_child, archive, change, say
 from tests.api.served import Body, person, text
+from tests.durable.rows import until
 
 DAYS, AUTO = "/chats/config/retention-days", "/chats/config/auto-archive-days"
 
@@ -188,7 +192,28 @@ async def test_its_workflow_has_ended(
     assert not await is_there(door, chat)
 
 
-async def test_a_sweep_that_died_behind_the_workflow_is_made_up_for(door: Door, keeping: Keeping):
+async def test_who_comes_back_while_the_sweep_runs_keeps_the_workflow_too(
+    door: Door, keeping: Keeping, stack: Stack, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
+    client = await connect_temporal()
+    chat = await archived(door, 31)
+    handle = client.get_workflow_handle(chat_workflow_id(UUID(chat["id"])))
+    async with door.engine.connect() as conn, transaction(door.engine) as coming_back:
+        await coming_back.execute(update(chats).where(chats.c.id == UUID(chat["id"])).values(archived=False))
+        sweeping = asyncio.create_task(keeping.sweep())
+
+        async def waits_for_the_row() -> list[Any]:
+            asked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            return list(await conn.exec_driver_sql(asked))
+
+        await until(waits_for_the_row)
+    await sweeping
+    assert await is_there(door, chat)
+    assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
+
+
+async def test_a_chat_whose_workflow_is_gone_already_is_deleted_all_the_same(door: Door, keeping: Keeping):
     chat = await archived(door, 31)
     services: Services = door.served.app.state.services
     await services.gateway.end_chat(UUID(chat["id"]), "the chat is deleted")

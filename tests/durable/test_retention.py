@@ -10,7 +10,7 @@ from cli.stack import Stack
 from tests.durable.caller import Caller
 from tests.durable.histories import runs
 from tests.durable.processes import another_api
-from tests.durable.rows import Rows
+from tests.durable.rows import Rows, until
 
 DAYS, AUTO = "/chats/config/retention-days", "/chats/config/auto-archive-days"
 
@@ -53,7 +53,12 @@ async def test_an_idle_chat_is_archived_and_then_deleted(tidy: Caller, rows: Row
     await rows.until("SELECT 1 WHERE NOT EXISTS (SELECT FROM chats WHERE id = :chat)", chat=idle)
     assert (await tidy.http.get(f"{tidy.url}/{idle}")).status_code == 404
     assert (await tidy.try_to_send(idle, "still there?")).status_code == 404
-    assert [run for run in await runs(temporal, idle) if run.close_time is None] == []
+
+    async def ended() -> list[bool]:
+        """Behind the rows."""
+        return [] if any(run.close_time is None for run in await runs(temporal, idle)) else [True]
+
+    await until(ended)
 
 
 async def test_a_chat_at_work_is_not_put_away(tidy: Caller, rows: Rows, model: DemoModel):
