@@ -76,8 +76,8 @@ def kind_of(statement: str) -> str:
         return f"UPDATE {updated[1]}"
     if found := _FIRST_TABLE.match(statement):
         return f"{found[1]} {found[2]}"
-    prompts = next((table for table in CONFIGURATION if f"FROM {table}" in statement), None)
-    return f"SELECT {prompts}" if prompts else (statement.split() or ["?"])[0]
+    read = next((table for table in CONFIGURATION if f"FROM {table}" in statement), None)
+    return f"SELECT {read}" if read else (statement.split() or ["?"])[0]
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,15 @@ Only what the command line itself needs is imported here; each command imports i
 
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import budgets_command, keys_command, tokens_command, usage_command, users_command
-from cli.administration import models, providers
-from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, server_of
+from cli.administration import budgets, keys, models, providers, tokens, usage, users
+from cli.options import DataDirOption, JsonOption, on_a_server
+
+if TYPE_CHECKING:
+    from perdure.client import Server
 
 app = typer.Typer(
     help="Durable AI agent chats. Start everything on this machine with: perdure up",
@@ -22,17 +24,17 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-app.add_typer(users_command.app, name="users")
-app.add_typer(tokens_command.app, name="tokens")
+app.add_typer(users.app, name="users")
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(providers.app, name="providers")
 app.add_typer(models.app, name="models")
-app.add_typer(keys_command.app, name="keys")
-app.add_typer(budgets_command.app, name="budgets")
+app.add_typer(keys.app, name="keys")
+app.add_typer(budgets.app, name="budgets")
 app.command(
     "usage",
     epilog="Examples:  perdure usage  |  perdure usage --by model --from 2026-11-01  |  "
     "perdure usage --by user --json",
-)(usage_command.usage)
+)(usage.usage)
 
 _ELSEWHERE = "DATABASE_URL=postgresql://... REDIS_URL=redis://... TEMPORAL_ADDRESS=host:7233"
 _PORT = "Port of {}. Without it: the one of the last run, {}, or a free one."
@@ -93,7 +95,9 @@ def up(
     epilog='Examples:  perdure chat "What time is it?"  |  perdure chat --resume ID "And in Tokyo?"  |  '
     "git diff | perdure chat -  |  perdure chat --json Hello"
 )
+@on_a_server
 def chat(
+    server: "Server",
     text: Annotated[
         str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads it from standard input.")
     ] = None,
@@ -103,9 +107,6 @@ def chat(
     as_json: Annotated[
         bool, typer.Option("--json", help="Write each event of the stream as a line of JSON.")
     ] = False,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Say something, and follow the answer. With --resume, /compact, /clear and /queue do as they say.
 
@@ -117,36 +118,34 @@ def chat(
     words = sys.stdin.read() if text == "-" or (text is None and not sys.stdin.isatty()) else text
     if not words or not words.strip():
         raise typer.BadParameter('say something: perdure chat "Hello"', param_hint="TEXT")
-    sys.exit(conversation.run(server_of(url, token, data_dir), words, resume, as_json=as_json))
+    sys.exit(conversation.run(server, words, resume, as_json=as_json))
 
 
 @app.command(epilog="Examples:  perdure chats  |  perdure chats --archived  |  perdure chats --json")
+@on_a_server
 def chats(
+    server: "Server",
     archived: Annotated[bool, typer.Option("--archived", help="The archived ones instead.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many.")] = 50,
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """List your chats, last changed first."""
     from cli.terminal import listing
 
-    listing.run_chats(server_of(url, token, data_dir), archived=archived, limit=limit, as_json=as_json)
+    listing.run_chats(server, archived=archived, limit=limit, as_json=as_json)
 
 
 @app.command(epilog="Examples:  perdure show ID  |  perdure show ID --json")
+@on_a_server
 def show(
+    server: "Server",
     chat_id: Annotated[str, typer.Argument(metavar="ID", help="The chat.")],
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Print a chat: its messages, tool calls and results."""
     from cli.terminal import listing
 
-    listing.run_show(server_of(url, token, data_dir), chat_id, as_json=as_json)
+    listing.run_show(server, chat_id, as_json=as_json)
 
 
 @app.command(epilog="Example:  perdure demo")

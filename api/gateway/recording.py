@@ -143,9 +143,9 @@ class CallBook:
                 log.warning("lost calls could not be looked for", error=type(error).__name__)
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def give_up(self, older_than_seconds: float = _LOST_AFTER_SECONDS) -> int:
+    async def give_up(self) -> int:
         """Complete calls as lost that were begun longer ago than any can last."""
-        lost = await give_up_calls(self.engine, older_than_seconds=older_than_seconds, limit=_BATCH)
+        lost = await give_up_calls(self.engine, older_than_seconds=_LOST_AFTER_SECONDS, limit=_BATCH)
         if lost:
             log.warning("calls were lost", count=lost)
         return lost

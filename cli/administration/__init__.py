@@ -1,1 +1,1 @@
-"""Commands of administrators: providers, models, master keys."""
+"""Commands about all but chats: people and their tokens, providers and models, money, master keys."""

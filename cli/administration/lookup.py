@@ -20,3 +20,17 @@ async def find_provider(perdure: Perdure, name: str) -> Provider:
         if named
         else f"there is no provider {name!r}, only: {names}"
     )
+
+
+async def organization_id(perdure: Perdure, named: str | None) -> str:
+    """The organization of this name or id; without one the caller's own.
+
+    Raises:
+        CommandError: The caller is in none, or in several.
+    """
+    if named is not None:
+        return (await perdure.organizations.get(named)).id
+    own = (await perdure.me()).organization_ids
+    if len(own) != 1:
+        raise CommandError("name the organization with --organization: you are in none, or in several.")
+    return own[0]

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.errors import CommandError
-from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, server_of
-from cli.users_command import Organization
+from cli.options import JsonOption, OrganizationOption, on_a_server
 
 if TYPE_CHECKING:
-    from perdure.client import Catalog, Model, OfferingProvider, Perdure
+    from perdure.client import Catalog, Model, OfferingProvider, Perdure, Server
 
 app = typer.Typer(help="Models on offer: add, choose the default, remove.", no_args_is_help=True)
 
@@ -22,7 +21,9 @@ _Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name, 
     epilog="Examples:  perdure models add anthropic:claude-sonnet-4-5 --default  |  "
     "perdure models add local:llama3.3 --context-limit 131072",
 )
+@on_a_server
 def add(
+    server: "Server",
     reference: Annotated[
         str, typer.Argument(metavar="PROVIDER:MODEL", help="A provider's name or type, and the model's name.")
     ],
@@ -31,14 +32,11 @@ def add(
         int | None, typer.Option(min=1, help="Tokens it takes. Default: what is known of it.")
     ] = None,
     default: Annotated[bool, typer.Option("--default", help="New chats use it.")] = False,
-    organization: Organization = None,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
+    organization: OrganizationOption = None,
 ) -> None:
     """Offer a model. What is publicly known of it, its context and prices, is filled in."""
-    from cli.administration.lookup import find_provider
-    from cli.people import asked, organization_id
+    from cli.administration.lookup import find_provider, organization_id
+    from cli.terminal.answers import asked
 
     front, found, model = reference.partition(":")
     if not found or not model.strip():
@@ -52,7 +50,7 @@ def add(
             provider.id, model, organization_id=where, is_default=default, **known
         )
 
-    made = asked(server_of(url, token, data_dir), create)
+    made = asked(server, create)
     priced = "with its prices" if "cost" in (made.config or {}) else "without prices"
     print(
         f"Offered {made.model}, {made.context_limit:,} tokens, {priced}."
@@ -61,24 +59,20 @@ def add(
 
 
 @app.command("list", epilog="Example:  perdure models list")
-def list_all(
-    organization: Organization = None,
-    as_json: JsonOption = False,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
-) -> None:
+@on_a_server
+def list_all(server: "Server", organization: OrganizationOption = None, as_json: JsonOption = False) -> None:
     """List the models on offer."""
-    from cli.people import asked, organization_id, show, show_json
+    from cli.administration.lookup import organization_id
+    from cli.terminal.answers import asked, show_json, show_rows
 
     async def read(perdure: "Perdure") -> "Catalog":
         return await perdure.models.list(await organization_id(perdure, organization))
 
-    found = asked(server_of(url, token, data_dir), read)
+    found = asked(server, read)
     if as_json:
         show_json(found)
         return
-    show(
+    show_rows(
         found.models,
         {
             "MODEL": lambda one: _reference(found, one),
@@ -90,41 +84,33 @@ def list_all(
 
 
 @app.command("default", epilog="Example:  perdure models default claude-sonnet-4-5")
-def make_default(
-    model: _Model,
-    organization: Organization = None,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
-) -> None:
+@on_a_server
+def make_default(server: "Server", model: _Model, organization: OrganizationOption = None) -> None:
     """Let new chats use a model."""
-    from cli.people import asked, organization_id
+    from cli.administration.lookup import organization_id
+    from cli.terminal.answers import asked
 
     async def patch(perdure: "Perdure") -> "Model":
         where = await organization_id(perdure, organization)
         found = await _find(perdure, where, model)
         return await perdure.models.edit(found.id, organization_id=where, is_default=True)
 
-    print(f"New chats use {asked(server_of(url, token, data_dir), patch).model}.")
+    print(f"New chats use {asked(server, patch).model}.")
 
 
 @app.command("remove", epilog="Example:  perdure models remove local:llama3.3")
-def remove(
-    model: _Model,
-    organization: Organization = None,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
-) -> None:
+@on_a_server
+def remove(server: "Server", model: _Model, organization: OrganizationOption = None) -> None:
     """Take a model off offer. Chats on it go on with the default."""
-    from cli.people import asked, organization_id
+    from cli.administration.lookup import organization_id
+    from cli.terminal.answers import asked
 
     async def delete(perdure: "Perdure") -> None:
         where = await organization_id(perdure, organization)
         found = await _find(perdure, where, model)
         await perdure.models.delete(found.id, organization_id=where)
 
-    asked(server_of(url, token, data_dir), delete)
+    asked(server, delete)
     print(f"Removed {model}.")
 
 
@@ -134,7 +120,7 @@ def known(
     as_json: JsonOption = False,
 ) -> None:
     """List what is publicly known of a vendor's models, from data that came with this version."""
-    from cli.people import show, show_json
+    from cli.terminal.answers import show_rows
     from models.providers import ProviderType
     from runtime.known_models import known_models
 
@@ -149,10 +135,7 @@ def known(
         }
         for one in known_models(ProviderType(kind))
     ]
-    if as_json:
-        show_json(found)
-        return
-    show(
+    show_rows(
         found,
         {
             "MODEL": lambda one: one["model"],
@@ -160,6 +143,7 @@ def known(
             "$/M IN": lambda one: one["cost"].get("input_price_per_million_tokens", ""),
             "$/M OUT": lambda one: one["cost"].get("output_price_per_million_tokens", ""),
         },
+        as_json=as_json,
     )
 
 

@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.errors import CommandError
-from cli.options import (
-    DataDirOption,
-    JsonOption,
-    TokenOption,
-    UrlOption,
-    server_of,
-)
+from cli.options import JsonOption, on_a_server
 
 if TYPE_CHECKING:
-    from perdure.client import CheckReport, Perdure, Provider
+    from perdure.client import CheckReport, Perdure, Provider, Server
 
 app = typer.Typer(help="Providers of models: add, check, switch off and on, remove.", no_args_is_help=True)
 
 _Name = Annotated[
     str, typer.Argument(metavar="NAME", help="The provider's name, or its type if that is clear.")
+]
+_KeyEnv = Annotated[
+    str | None, typer.Option(metavar="VARIABLE", help="Take the key from this environment variable.")
 ]
 
 
@@ -31,7 +28,9 @@ _Name = Annotated[
     "perdure providers add openai-compat --name local --base-url http://127.0.0.1:11434/v1 --no-key  |  "
     "perdure providers add bedrock --region eu-central-1 --no-key",
 )
+@on_a_server
 def add(
+    server: "Server",
     kind: Annotated[
         str,
         typer.Argument(
@@ -41,9 +40,7 @@ def add(
     ],
     name: Annotated[str | None, typer.Option(help="Default: the type.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Where it is. Default: the vendor's own.")] = None,
-    key_env: Annotated[
-        str | None, typer.Option(metavar="VARIABLE", help="Take the key from this environment variable.")
-    ] = None,
+    key_env: _KeyEnv = None,
     no_key: Annotated[bool, typer.Option("--no-key", help="It needs none, or finds it by itself.")] = False,
     region: Annotated[str | None, typer.Option(help="Of bedrock and vertex.")] = None,
     project: Annotated[str | None, typer.Option(help="Of vertex.")] = None,
@@ -54,12 +51,9 @@ def add(
         str | None,
         typer.Option("--organization", metavar="ID", help="Of this organization only. Default: everybody's."),
     ] = None,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Add a provider. The key is asked for, or read from standard input, and never shown again."""
-    from cli.people import asked
+    from cli.terminal.answers import asked
 
     settings = {"region": region, "project": project, "api_version": api_version, "profile": profile}
     more: dict[str, Any] = {
@@ -71,28 +65,18 @@ def add(
         "allow_central_api_key_fallback": user_keys,
     }
     key = None if no_key else _read_key(key_env)
-    made = asked(
-        server_of(url, token, data_dir),
-        lambda perdure: perdure.providers.create(kind, name or kind, api_key=key, **more),
-    )
+    made = asked(server, lambda perdure: perdure.providers.create(kind, name or kind, api_key=key, **more))
     print(f"Added {made.name}. Offer a model of it:  perdure models add {made.name}:MODEL")
 
 
 @app.command("list", epilog="Example:  perdure providers list")
-def list_all(
-    as_json: JsonOption = False,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
-) -> None:
+@on_a_server
+def list_all(server: "Server", as_json: JsonOption = False) -> None:
     """List the providers, with what they lack."""
-    from cli.people import asked, show, show_json
+    from cli.terminal.answers import asked, show_rows
 
-    found = asked(server_of(url, token, data_dir), lambda perdure: perdure.providers.list())
-    if as_json:
-        show_json(found)
-        return
-    show(
+    found = asked(server, lambda perdure: perdure.providers.list())
+    show_rows(
         found,
         {
             "NAME": lambda one: one.name,
@@ -101,27 +85,27 @@ def list_all(
             "KEY": lambda one: one.api_key_source or "no key",
             "ADDRESS": lambda one: one.base_url or "",
         },
+        as_json=as_json,
     )
 
 
 @app.command("check", epilog="Example:  perdure providers check anthropic --model claude-sonnet-4-5")
+@on_a_server
 def check(
+    server: "Server",
     name: _Name,
     model: Annotated[str | None, typer.Option(help="Default: the first model of it on offer.")] = None,
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Make a small call to a provider, on a worker, and tell what it taught. It costs a few tokens."""
     from cli.administration.lookup import find_provider
-    from cli.people import asked, show_json
+    from cli.terminal.answers import asked, show_json
 
     async def ask(perdure: "Perdure") -> "CheckReport":
         provider = await find_provider(perdure, name)
         return await perdure.providers.check(provider.id, model=model)
 
-    report = asked(server_of(url, token, data_dir), ask)
+    report = asked(server, ask)
     if as_json:
         show_json(report)
     else:
@@ -130,59 +114,49 @@ def check(
 
 
 @app.command("enable", epilog="Example:  perdure providers enable anthropic")
-def enable(
-    name: _Name, url: UrlOption = None, token: TokenOption = None, data_dir: DataDirOption = None
-) -> None:
+@on_a_server
+def enable(server: "Server", name: _Name) -> None:
     """Let models of a provider be called again."""
-    _change(name, {"enabled": True}, "can be used", url, token, data_dir)
+    _change(server, name, {"enabled": True}, "can be used")
 
 
 @app.command("disable", epilog="Example:  perdure providers disable anthropic")
-def disable(
-    name: _Name, url: UrlOption = None, token: TokenOption = None, data_dir: DataDirOption = None
-) -> None:
+@on_a_server
+def disable(server: "Server", name: _Name) -> None:
     """Let nothing of a provider be called. Calls in flight end as they began."""
-    _change(name, {"enabled": False}, "is switched off", url, token, data_dir)
+    _change(server, name, {"enabled": False}, "is switched off")
 
 
 @app.command("set-key", epilog="Example:  perdure providers set-key anthropic --key-env NEW_KEY")
-def set_key(
-    name: _Name,
-    key_env: Annotated[
-        str | None, typer.Option(metavar="VARIABLE", help="Take the key from this environment variable.")
-    ] = None,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
-) -> None:
+@on_a_server
+def set_key(server: "Server", name: _Name, key_env: _KeyEnv = None) -> None:
     """Replace the key of a provider."""
-    _change(name, {"api_key": _read_key(key_env)}, "has its new key", url, token, data_dir)
+    _change(server, name, {"api_key": _read_key(key_env)}, "has its new key")
 
 
 @app.command("remove", epilog="Example:  perdure providers remove local")
-def remove(
-    name: _Name, url: UrlOption = None, token: TokenOption = None, data_dir: DataDirOption = None
-) -> None:
+@on_a_server
+def remove(server: "Server", name: _Name) -> None:
     """Remove a provider, its keys and its models. Chats on them go on with the default model."""
     from cli.administration.lookup import find_provider
-    from cli.people import asked
+    from cli.terminal.answers import asked
 
     async def delete(perdure: "Perdure") -> None:
         await perdure.providers.delete((await find_provider(perdure, name)).id)
 
-    asked(server_of(url, token, data_dir), delete)
+    asked(server, delete)
     print(f"Removed {name}.")
 
 
-def _change(name: str, changes: dict[str, Any], done: str, url: Any, token: Any, data_dir: Any) -> None:
+def _change(server: "Server", name: str, changes: dict[str, Any], done: str) -> None:
     from cli.administration.lookup import find_provider
-    from cli.people import asked
+    from cli.terminal.answers import asked
 
     async def patch(perdure: "Perdure") -> "Provider":
         provider = await find_provider(perdure, name)
         return await perdure.providers.edit(provider.id, **changes)
 
-    changed = asked(server_of(url, token, data_dir), patch)
+    changed = asked(server, patch)
     print(f"{changed.name} {done}.")
 
 

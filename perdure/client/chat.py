@@ -7,7 +7,7 @@ from typing import Any
 from perdure.client.actions import Actions, Decision, decision_body
 from perdure.client.connection import PREFIX, Connection
 from perdure.client.events import ActionRequiredEvent, Event
-from perdure.client.reading import Answered, Content, chat_path, parts, read
+from perdure.client.reading import Answered, Content, parts, path_of, read
 from perdure.client.shapes import ChatInfo, Edited, Message, MessagePage, QueuedMessage, Sent
 from perdure.client.sharing import Acl, read_acl, share
 from perdure.client.streaming import follow
@@ -29,7 +29,7 @@ class Chat:
         self.id = chat_id
         self._connection = connection
         self._actions = actions
-        self._path = chat_path(chat_id)
+        self._path = path_of("chats", chat_id)
 
     def __repr__(self) -> str:
         return f"Chat({self.id!r})"

@@ -8,7 +8,7 @@ from perdure.client.chat import MAX_PAGE, Chat
 from perdure.client.connection import Connection
 from perdure.client.events import ConnectionLost
 from perdure.client.home import Home
-from perdure.client.reading import Content, chat_path, parts, read
+from perdure.client.reading import Content, parts, path_of, read
 from perdure.client.shapes import ChatInfo
 from perdure.client.tools import Tool, ToolFunction, tools_by_name
 from perdure.client.watching import ChatChange, Watching, watch
@@ -98,7 +98,7 @@ class Chats:
         Raises:
             NotFound: There is none, or it is not yours.
         """
-        return read(ChatInfo, await self._connection.request("GET", chat_path(chat_id)))
+        return read(ChatInfo, await self._connection.request("GET", path_of("chats", chat_id)))
 
     async def list(
         self,
@@ -141,7 +141,7 @@ class Chats:
         return watch(self._connection, "/chats/watch", ChatChange)
 
     def _chat(self, chat_id: str, tools: Mapping[str, Tool], approver: Approver | None) -> Chat:
-        actions = Actions(self._connection, chat_path(chat_id), tools, approver, self._spawn)
+        actions = Actions(self._connection, path_of("chats", chat_id), tools, approver, self._spawn)
         return Chat(self._connection, chat_id, actions)
 
     def _offered(self, tools: Iterable[Tool | ToolFunction] | None) -> dict[str, Tool]:

@@ -20,11 +20,6 @@ def parts(content: Content) -> list[Mapping[str, Any]]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
 
 
-def chat_path(chat_id: str) -> str:
-    """The path of a chat, whatever somebody has given for its id."""
-    return f"/chats/{quote(chat_id, safe='')}"
-
-
 def path_of(*steps: str) -> str:
     """A path of these steps, whatever somebody has given for an id or a name."""
     return "".join(f"/{quote(step, safe='')}" for step in steps)

@@ -194,6 +194,18 @@ class Caller:
             headers={"Idempotency-Key": key or str(uuid4())},
         )
 
+    async def upload(self, name: str, data: bytes, media_type: str) -> str:
+        """Store a file; its id."""
+        me = await self.rows.first_user()
+        answer = await self.http.post(
+            f"{self.url}/files",
+            params={"organization": str(me.organization_id)},
+            content=data,
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Content-Type": media_type},
+        )
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
     async def promote(self, chat: str, queued: int) -> httpx2.Response:
         return await self.http.post(f"{self.url}/{chat}/queue/{queued}/promote")
 

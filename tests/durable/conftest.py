@@ -14,6 +14,7 @@ from runtime.database import driver_url
 from runtime.redis import open_redis
 from tests.activities.providers.request_rules.checked import CheckedModel
 from tests.durable.caller import Caller
+from tests.durable.calling import calling
 from tests.durable.histories import connect
 from tests.durable.processes import SHORT_RUNS, ToolWorker, another_api, whole_perdure
 from tests.durable.rows import Rows
@@ -51,12 +52,8 @@ async def redis(perdure: Stack) -> AsyncGenerator[Redis]:
 
 @pytest.fixture
 async def caller(perdure: Stack, model: CheckedModel, rows: Rows) -> AsyncGenerator[Caller]:
-    """A client of the API; what it started is over when the test is."""
-    token = perdure.token
-    assert token is not None
-    async with Caller(perdure.api_url, token, rows) as caller:
+    async with calling(perdure, perdure.api_url, rows, model) as caller:
         yield caller
-    model.clear()
 
 
 @pytest.fixture(scope="package")
@@ -75,11 +72,8 @@ async def hasty_api(perdure: Stack) -> AsyncGenerator[str]:
 @pytest.fixture
 async def hasty(perdure: Stack, hasty_api: str, model: CheckedModel, rows: Rows) -> AsyncGenerator[Caller]:
     """A client of that API."""
-    token = perdure.token
-    assert token is not None
-    async with Caller(hasty_api, token, rows) as caller:
+    async with calling(perdure, hasty_api, rows, model) as caller:
         yield caller
-    model.clear()
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,8 @@ def whole_perdure(data_dir: Path, model_url: str) -> StackOptions:
             "PERDURE_DEMO_MODEL_URL": model_url,
             "PERDURE_MASTER_KEYS": new_master_key(),
             "PERDURE_SWEEP_INTERVAL_SECONDS": "1",
-            "PERDURE_SWEEP_AGE_SECONDS": "4",
+            # longer than a command waits for a worker: what a door still waits for is not lost
+            "PERDURE_SWEEP_AGE_SECONDS": "6",
             # calls that no script foresees would disturb the scripted model: who wants them turns them on
             "PERDURE_TITLES": "false",
             "PERDURE_TURN_LABELS": "false",

@@ -10,26 +10,17 @@ import pytest
 from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
 from tests.durable.caller import Body, Caller, Reader
+from tests.durable.calling import calling
 from tests.durable.processes import ToolWorker, another_api
 from tests.durable.rows import Rows, until
 from tests.durable.side_effects import Effects
-from tests.durable.tools import asked, awaited, call, results, shown_results, sound
-
-THEIRS: dict[str, Any] = {
-    "unsafe_dynamic_tools": [
-        {
-            "name": "theirs",
-            "description": "Theirs.",
-            "input_schema": {"properties": {"word": {"type": "string"}}},
-        }
-    ]
-}
+from tests.durable.tools import THEIRS, asked, awaited, call, results, shown_results, sound
 
 
 @pytest.fixture(scope="module")
 async def impatient_api(perdure: Stack) -> AsyncGenerator[str]:
-    """An API whose chats wait for one second only."""
-    async with another_api(perdure, PERDURE_ACTION_TIMEOUT_SECONDS="1") as url:
+    """An API whose chats wait for three seconds only: long enough to decide about a call meanwhile."""
+    async with another_api(perdure, PERDURE_ACTION_TIMEOUT_SECONDS="3") as url:
         yield url
 
 
@@ -37,10 +28,8 @@ async def impatient_api(perdure: Stack) -> AsyncGenerator[str]:
 async def impatient(
     perdure: Stack, impatient_api: str, model: DemoModel, rows: Rows
 ) -> AsyncGenerator[Caller]:
-    assert perdure.token is not None
-    async with Caller(impatient_api, perdure.token, rows) as caller:
+    async with calling(perdure, impatient_api, rows, model) as caller:
         yield caller
-    model.clear()
 
 
 async def waiting(reader: Reader, calls: int = 1) -> list[str]:
@@ -134,8 +123,8 @@ async def test_in_a_mixed_step_our_own_tools_run_first_and_a_killed_worker_forge
 
 async def test_nobody_answers_in_time(worker: ToolWorker, impatient: Caller, word: str):
     chat, reader = await asked(impatient, call("theirs", word), call("guarded", word), **THEIRS)
-    await waiting(reader, 2)
     await reader.rested(2)
+    assert len(awaited(reader)) == 2
     first, second = await results(impatient, chat)
     assert first["result"] == "The client gave no result for this tool call in time."
     assert second["result"].startswith("Nobody approved this tool call in time.")

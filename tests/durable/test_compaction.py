@@ -7,14 +7,11 @@ from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
 from tests.durable.caller import Body, Caller, Event, Reader, text_of
 from tests.durable.rows import Rows, until
+from tests.durable.saying import says
 
 FULL = {"input_tokens": 150_000, "output_tokens": 5}
 CLOCK = {"name": "current_time", "input": {"timezone": "UTC"}}
 BOUNDARIES = "SELECT 1 FROM messages WHERE chat_id = :chat AND compressed AND visibility = 'model'"
-
-
-def asked(word: str, **step: Any) -> str:
-    return script_block({"text": word, **step}) + f" say {word}"
 
 
 def stalled(name: str) -> dict[str, Any]:
@@ -51,7 +48,7 @@ async def sent(caller: Caller, chat: str, text: str) -> list[bool]:
 
 async def answered(caller: Caller, word: str) -> tuple[str, Reader]:
     """A chat that has answered its first message, and its reader."""
-    chat = await caller.create(asked(word))
+    chat = await caller.create(says(word))
     reader = caller.read(chat)
     await reader.rested()
     return chat, reader
@@ -64,7 +61,7 @@ async def compact(caller: Caller, chat: str) -> None:
 
 
 async def test_behind_a_full_step_the_turn_goes_on_with_the_summary(caller: Caller, model: DemoModel):
-    chat = await caller.create(asked("done", usage=FULL))
+    chat = await caller.create(says("done", usage=FULL))
     reader = caller.read(chat)
     await reader.rested(3)
     stored = await caller.messages(chat)
@@ -76,7 +73,7 @@ async def test_behind_a_full_step_the_turn_goes_on_with_the_summary(caller: Call
     def first(matches: Callable[[Event], bool]) -> int:
         return next(index for index, event in enumerate(reader.seen) if matches(event))
 
-    def says(event: Event) -> bool:
+    def kept(event: Event) -> bool:
         return event["type"] == "message" and event["message"]["id"] == stored[3]["id"]
 
     def rests(event: Event) -> bool:
@@ -85,7 +82,7 @@ async def test_behind_a_full_step_the_turn_goes_on_with_the_summary(caller: Call
     order = [
         first(lambda e: is_summary(e, "tool-call")),
         first(lambda e: is_summary(e, "tool-result")),
-        first(says),
+        first(kept),
         first(rests),
     ]
     assert order == sorted(order), "call, result, rows, status"
@@ -111,7 +108,7 @@ async def test_asked_for_by_a_person(caller: Caller, model: DemoModel):
     assert len(model.requests_of(chat)) == 2, "no answer follows"
     refused = await caller.ask(chat, "compact")
     assert (refused.status_code, refused.json()["message"]) == (409, "There is nothing to compact.")
-    await caller.send(chat, asked("second"))
+    await caller.send(chat, says("second"))
     await reader.rested(3)
     assert text_of(reader.answers()[-1]) == "second"
     assert len(model.requests_of(chat)[-1].body["messages"]) == 1
@@ -125,7 +122,7 @@ async def test_cleared_by_a_person(caller: Caller, model: DemoModel):
     again = await caller.ask(chat, "clear")
     assert (again.status_code, again.json()["message"]) == (409, "There is nothing to clear.")
     assert (await caller.ask(chat, "compact")).status_code == 409
-    await caller.send(chat, asked("anew"))
+    await caller.send(chat, says("anew"))
     await reader.rested(3)
     assert "forget me" not in str(model.requests_of(chat)[-1].body)
     stored = await caller.messages(chat)
@@ -135,7 +132,7 @@ async def test_cleared_by_a_person(caller: Caller, model: DemoModel):
 
 
 async def test_in_mid_turn_and_archived_both_are_refused(caller: Caller, model: DemoModel):
-    chat = await caller.create(asked("held", hold={"name": "busy", "after_pieces": 0}))
+    chat = await caller.create(says("held", hold={"name": "busy", "after_pieces": 0}))
     await model.reached("busy")
     for command in ("compact", "clear"):
         assert (await caller.ask(chat, command)).status_code == 409
@@ -149,7 +146,7 @@ async def test_in_mid_turn_and_archived_both_are_refused(caller: Caller, model: 
 
 async def test_an_overflow_is_compacted_and_the_turn_goes_on(caller: Caller, model: DemoModel):
     chat, reader = await answered(caller, "first")
-    second = asked("second")
+    second = says("second")
     too_long = {"kind": "status", "status": 400, "message": "prompt is too long: 200001 > 200000"}
     model.order_fault(too_long)
     await caller.send(chat, second)
@@ -157,13 +154,13 @@ async def test_an_overflow_is_compacted_and_the_turn_goes_on(caller: Caller, mod
     assert reader.status == "waiting"
     assert text_of(reader.answers()[-1]) == "second"
     texts = [text_of(m) for m in await caller.messages(chat) if m["role"] == "user"]
-    assert texts == [asked("first"), second], "what is said again to the model, people see once"
+    assert texts == [says("first"), second], "what is said again to the model, people see once"
     await caller.rows.sound(chat)
 
 
 async def test_a_summary_that_fails_does_not_fail_the_turn(caller: Caller, model: DemoModel):
     held = {"name": "full", "after_pieces": 0}
-    said = asked("done", usage=FULL, hold=held)
+    said = says("done", usage=FULL, hold=held)
     chat = await caller.create(said)
     reader = caller.read(chat)
     await model.reached("full")
@@ -184,10 +181,10 @@ async def test_interrupted_it_leaves_no_trace(caller: Caller, model: DemoModel, 
     assert (await caller.interrupt(chat)).status_code == 200
     labelled = "SELECT 1 FROM chats WHERE id = :chat AND status = 'waiting' AND last_turn_summary <> ''"
     await rows.until(labelled, chat=chat)
-    await caller.send(chat, asked("second"))
+    await caller.send(chat, says("second"))
     await reader.rested(2)
     assert await rows.ask(BOUNDARIES, chat=chat) == []
-    await caller.agree(reader, chat, [asked("first"), asked("second")], ["first", "second"])
+    await caller.agree(reader, chat, [says("first"), says("second")], ["first", "second"])
 
 
 async def test_a_message_sent_meanwhile_is_answered_behind_the_summary(caller: Caller, model: DemoModel):
@@ -195,7 +192,7 @@ async def test_a_message_sent_meanwhile_is_answered_behind_the_summary(caller: C
     model.order_fault(stalled("meanwhile"))
     await compact(caller, chat)
     await reader.until(summarizing)
-    await caller.send(chat, asked("second"))
+    await caller.send(chat, says("second"))
     model.release("meanwhile")
     await reader.rested(3)
     roles = [message["role"] for message in await caller.messages(chat)]
@@ -228,7 +225,7 @@ async def test_worker_killed_after_the_commit(perdure: Stack, caller: Caller, mo
         await committing()
         await perdure.kill("worker")
     await perdure.start("worker")
-    await until(lambda: sent(caller, chat, asked("second")))
+    await until(lambda: sent(caller, chat, says("second")))
     await reader.rested(3)
     assert len(await rows.ask(BOUNDARIES, chat=chat)) == 1
     assert len(model.requests_of(chat)) == 3, "the summary is not asked for again"
@@ -239,7 +236,7 @@ async def test_worker_killed_between_the_full_step_and_the_summary(
     perdure: Stack, caller: Caller, model: DemoModel, rows: Rows
 ):
     held = {"name": "gap", "after_pieces": 0}
-    chat = await caller.create(asked("done", usage=FULL, hold=held))
+    chat = await caller.create(says("done", usage=FULL, hold=held))
     reader = caller.read(chat)
     await model.reached("gap")
     model.order_fault(stalled("never"))

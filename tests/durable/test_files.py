@@ -12,18 +12,6 @@ PICTURE = base64.b64decode(
 )
 
 
-async def upload(caller: Caller, name: str, data: bytes, media_type: str) -> str:
-    me = await caller.http.get(caller.url.removesuffix("/chats") + "/users/me")
-    answer = await caller.http.post(
-        f"{caller.url}/files",
-        params={"organization": me.json()["organization_ids"][0]},
-        content=data,
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Content-Type": media_type},
-    )
-    assert answer.status_code == 201, answer.text
-    return answer.json()["id"]
-
-
 def said(word: str) -> Body:
     return {"type": "text", "text": script_block({"text": word}) + f" say {word}"}
 
@@ -35,8 +23,8 @@ def pictures(body: Body) -> list[Any]:
 
 async def test_a_picture_reaches_the_model_and_stays_with_the_chat(caller: Caller, model: DemoModel):
     word = f"w{uuid4().hex[:8]}"
-    picture = await upload(caller, "cat.png", PICTURE, "image/png")
-    notes = await upload(caller, "notes.md", f"# Notes\n{word}".encode(), "text/markdown")
+    picture = await caller.upload("cat.png", PICTURE, "image/png")
+    notes = await caller.upload("notes.md", f"# Notes\n{word}".encode(), "text/markdown")
     chat = await caller.create("", content=[said("seen"), {"type": "file", "file_id": picture}])
     reader = caller.read(chat)
     await reader.rested()

@@ -1,24 +1,13 @@
 """Commands that a client repeats under one key: carried out once, answered the same."""
 
 import asyncio
-from uuid import uuid4
 
 import httpx2
 
-from activities.providers.demo import DemoModel, script_block
+from activities.providers.demo import DemoModel
 from cli.stack import Stack
 from tests.durable.caller import Body, Caller, text_of
-
-WORDS = "one two three four five six seven eight nine ten"
-
-
-def says(word: str) -> str:
-    return script_block({"text": word}) + f" say {word} {uuid4()}"
-
-
-def held(hold: str) -> str:
-    step = {"text": WORDS, "pieces": 10, "hold": {"name": hold, "after_pieces": 4}}
-    return script_block(step) + f" {hold}"
+from tests.durable.saying import held, says
 
 
 async def asked(caller: Caller, chat: str, what: str, key: str, method: str = "POST") -> httpx2.Response:
@@ -77,7 +66,7 @@ async def test_a_context_is_compacted_and_cleared_once_per_key(caller: Caller, m
     await reader.rested(3)
     compacted = [await asked(caller, chat, "compact", "compact") for _ in range(3)]
     assert told(compacted) == [(200, "running")] * 3
-    await reader.until(lambda r: r.status == "waiting")
+    await reader.until(lambda r: "chat_summarized" in str(r.messages) and r.status == "waiting")
     assert told([await asked(caller, chat, "compact", "compact")]) == [(200, "running")]
     assert (await asked(caller, chat, "compact", "again")).status_code == 409, "nothing was said since"
 

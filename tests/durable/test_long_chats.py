@@ -3,7 +3,6 @@ lost and nothing growing. What they cost is measured by `benchmarks.long`."""
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,14 +11,13 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
 from tests.durable.caller import Body, Caller
+from tests.durable.calling import calling
 from tests.durable.histories import runs
 from tests.durable.processes import another_api
 from tests.durable.rows import Rows
-from tests.durable.tools import awaited
+from tests.durable.tools import THEIRS, awaited
 
 TURNS, STEPS = 500, 300
-
-THEIRS: list[dict[str, Any]] = [{"name": "theirs", "input_schema": {"properties": {}}}]
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +29,8 @@ async def short_runs(perdure: Stack) -> AsyncGenerator[str]:
 
 @pytest.fixture
 async def brief(perdure: Stack, short_runs: str, model: DemoModel, rows: Rows) -> AsyncGenerator[Caller]:
-    async with Caller(short_runs, perdure.token or "", rows) as caller:
+    async with calling(perdure, short_runs, rows, model) as caller:
         yield caller
-    model.clear()
 
 
 def says(word: str) -> str:
@@ -102,7 +99,7 @@ async def test_a_chat_that_waits_for_a_client_is_handed_over_without_losing_what
         Caller(url, perdure.token or "", rows) as caller,
     ):
         said = f"{script_block(*[step] * rounds, {'text': 'There.'})} {uuid4()}"
-        chat = await caller.create(said, unsafe_dynamic_tools=THEIRS)
+        chat = await caller.create(said, **THEIRS)
         reader = caller.read(chat)
         answered: set[str] = set()
         for number in range(rounds):

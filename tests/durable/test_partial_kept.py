@@ -10,13 +10,9 @@ from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
 from tests.durable.caller import Caller, Reader, text_of
 from tests.durable.rows import Rows
+from tests.durable.saying import WORDS, says
 
-WORDS = "one two three four five six seven eight nine ten"
 CLOCK = {"name": "current_time", "input": {"timezone": "America/Argentina/Buenos_Aires"}}
-
-
-def asked(word: str) -> str:
-    return script_block({"text": word}) + f" say {word}"
 
 
 def stalling(name: str, *after_pieces: int, of: str = "text", **step: Any) -> str:
@@ -59,7 +55,7 @@ async def promoted(caller: Caller, chat: str, queued: int) -> None:
 
 async def goes_on(caller: Caller, reader: Reader, chat: str) -> None:
     answers = len(reader.answers())
-    await caller.send(chat, asked("and on"))
+    await caller.send(chat, says("and on"))
     await reader.rested(answers + 1)
     assert text_of(reader.answers()[-1]) == "and on"
     await caller.rows.sound(chat)
@@ -75,14 +71,14 @@ async def test_stopped_as_soon_as_there_is_somebody_to_hear_it(
     await reader.until(lambda r: "four" in r.preview)
     seen = reader.preview
     if queued:
-        await caller.send(chat, asked("second"))
+        await caller.send(chat, says("second"))
     await perdure.kill("worker")
     stopping = asyncio.create_task(stopped(caller, chat))
     await perdure.start("worker")
     await stopping
     await reader.rested(1 + queued)
     more = ["second"] if queued else []
-    await caller.agree(reader, chat, [said, *map(asked, more)], [seen, *more])
+    await caller.agree(reader, chat, [said, *map(says, more)], [seen, *more])
     (step, *_) = await rows.ask('SELECT "end" FROM steps WHERE chat_id = :chat ORDER BY turn', chat=chat)
     assert step.end == "interrupted"
     await goes_on(caller, reader, chat)
@@ -111,14 +107,14 @@ async def test_a_promotion_without_anybody_to_hear_it_at_once_takes_the_message_
     chat, reader = await shown(caller, model, said, "promoted")
     await reader.until(lambda r: "four" in r.preview)
     seen = reader.preview
-    queued = [(await caller.send(chat, asked(word)))["queued_message"]["id"] for word in ("first", "second")]
+    queued = [(await caller.send(chat, says(word)))["queued_message"]["id"] for word in ("first", "second")]
     await perdure.kill("worker")
     promoting = asyncio.create_task(promoted(caller, chat, queued[1]))
     await perdure.start("worker")
     await promoting
     await reader.rested(3)
     answers = [seen, "second", "first"]
-    await caller.agree(reader, chat, [said, asked("second"), asked("first")], answers)
+    await caller.agree(reader, chat, [said, says("second"), says("first")], answers)
 
 
 async def test_once_the_other_attempt_speaks_its_words_count(

@@ -117,23 +117,11 @@ async def test_nobody_is_shown_what_is_the_vendors(talk: Talk, kind: str) -> Non
     assert [word for word in hidden if word in shown] == []
 
 
-async def upload(talk: Talk, data: bytes, name: str, media_type: str) -> str:
-    me = await talk.caller.rows.first_user()
-    answer = await talk.caller.v2.post(
-        "/chats/files",
-        params={"organization": str(me.organization_id)},
-        content=data,
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Content-Type": media_type},
-    )
-    assert answer.status_code == 201, answer.text
-    return answer.json()["id"]
-
-
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "openrouter"])
 async def test_a_document_that_the_vendor_would_refuse_is_refused_before_it_is_sent(
     talk: Talk, kind: str
 ) -> None:
-    locked = await upload(talk, PDF + b"trailer << /Encrypt 5 0 R >>", "locked.pdf", "application/pdf")
+    locked = await talk.caller.upload("locked.pdf", PDF + b"trailer << /Encrypt 5 0 R >>", "application/pdf")
     reader = await talk.say(kind, {"text": "never said"}, file=locked)
     await reader.until(lambda reader: reader.status == "error")
     error = (await talk.caller.v2.get(f"/chats/{talk.chat}")).json()["last_error"]
@@ -150,7 +138,7 @@ async def test_a_document_that_the_vendor_would_refuse_is_refused_before_it_is_s
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_picture(talk: Talk, kind: str) -> None:
-    await talk.turn(kind, {"text": "A cat."}, file=await upload(talk, PNG, "cat.png", "image/png"))
+    await talk.turn(kind, {"text": "A cat."}, file=await talk.caller.upload("cat.png", PNG, "image/png"))
     await talk.is_sound("A cat.")
     assert base64.b64encode(PNG).decode() in talk.sent()[-1].raw_body.decode()
 

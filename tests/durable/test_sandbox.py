@@ -1,33 +1,30 @@
 """kill -9 of the worker and the user's stop while a command runs in a real sandbox: counted in its files."""
 
 import asyncio
-import time
 from pathlib import Path
 from uuid import uuid4
 
 from activities.providers.demo import script_block
 from cli.stack import Stack
 from tests.durable.caller import Body, Caller, Reader
+from tests.durable.rows import until
 
 COUNTING = "echo began >> log; while [ ! -e go ]; do sleep .05; done; echo done >> log; cat log"
 
 
-async def running(caller: Caller, perdure: Stack, timeout: str = "30s") -> tuple[str, Reader, Path]:
+async def running(caller: Caller, perdure: Stack) -> tuple[str, Reader, Path]:
     """A chat whose command has begun: its id, a reader, and the directory of its files."""
-    call = {"name": "execute", "input": {"command": COUNTING, "timeout": timeout}}
+    call = {"name": "execute", "input": {"command": COUNTING, "timeout": "30s"}}
     said = script_block({"text": "Let me see.", "tools": [call]}, {"text": "There."})
     chat = await caller.create(f"{said} {uuid4()}")
     reader = caller.read(chat)
     files = perdure.addresses.workspaces / chat / "files"
-    await asyncio.to_thread(appeared, files / "log")
+    await until(lambda: asyncio.to_thread(begun, files / "log"), 30)
     return chat, reader, files
 
 
-def appeared(path: Path) -> None:
-    deadline = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < deadline, "the command did not begin"
-        time.sleep(0.02)
+def begun(log: Path) -> list[str]:
+    return log.read_text().splitlines() if log.exists() else []
 
 
 async def result(caller: Caller, chat: str) -> Body:

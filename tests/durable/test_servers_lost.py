@@ -9,8 +9,7 @@ from activities.providers.demo import DemoModel, script_block
 from cli.stack import Stack
 from tests.durable.caller import Caller
 from tests.durable.rows import Rows, until
-
-WORDS = "one two three four five six seven eight nine ten"
+from tests.durable.saying import WORDS
 
 
 async def test_valkey_restarted_in_mid_stream(perdure: Stack, caller: Caller, model: DemoModel):

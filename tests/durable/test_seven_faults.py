@@ -13,8 +13,7 @@ from cli.stack import Stack
 from tests.durable.caller import Caller, text_of
 from tests.durable.processes import another_api
 from tests.durable.rows import Rows
-
-WORDS = "one two three four five six seven eight nine ten"
+from tests.durable.saying import WORDS
 
 ELSEWHERE = {
     "replay after reconnect doubles text": (

@@ -8,9 +8,9 @@ from cli.stack import Stack
 from runtime.configuration.changes import Change, ChangeKind, tell
 from tests.durable.caller import Caller
 from tests.durable.rows import Rows
+from tests.durable.saying import WORDS
 
 WAITING_FOR_A_LOCK = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'model_configs'::regclass"
-WORDS = "one two three four five six seven eight nine ten"
 
 
 async def test_killed_before_it_took_the_step(perdure: Stack, caller: Caller):

@@ -147,9 +147,10 @@ async def test_history_is_read_in_both_directions(chat: Chat) -> None:
 async def test_chats_are_found_by_label_and_title_page_by_page(perdure: Perdure) -> None:
     label = {"run": uuid4().hex}
     made = [await perdure.chats.create(says("ok"), labels=label) for _ in range(3)]
-    await made[0].wait()
+    for chat in made:  # their places in the list change until then
+        await chat.wait()
     await made[0].patch(title="Quite another title")
-    found = [chat.id async for chat in perdure.chats.list(labels=label)]
+    found = [one.id async for one in perdure.chats.list(labels=label)]
     assert sorted(found) == sorted(chat.id for chat in made)
     assert [chat.id async for chat in perdure.chats.list(labels=label, limit=2)] == found[:2]
     titled = [chat.id async for chat in perdure.chats.list(query="title:another", labels=label)]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from uuid import uuid4
 
 import pytest
 
@@ -10,6 +11,7 @@ from activities.providers.demo import script_block
 from cli.stack import Stack
 from perdure.client import (
     BadRequest,
+    Chat,
     ChatChange,
     ConnectionLost,
     InboxChange,
@@ -23,6 +25,16 @@ from tests.perdure.proxy import Proxy
 
 def says(text: str) -> str:
     return script_block({"text": text})
+
+
+@pytest.fixture
+async def newcomer(perdure: Perdure, whole: Stack) -> AsyncGenerator[Perdure]:
+    """A client of somebody who has no chats: nothing comes into their inbox but what a test does."""
+    home = (await perdure.me()).organization_ids
+    user = await perdure.users.create(f"newcomer-{uuid4().hex[:8]}", organization_ids=home)
+    token = await perdure.tokens.create("first", user=user.id)
+    async with Perdure(whole.api_url, token.key) as client:
+        yield client
 
 
 async def test_a_file_is_uploaded_named_by_a_message_and_fetched(perdure: Perdure):
@@ -40,22 +52,22 @@ async def test_a_file_is_uploaded_named_by_a_message_and_fetched(perdure: Perdur
         await perdure.files.upload(b"<svg/>", "a.svg")
 
 
-async def test_the_end_of_a_turn_is_in_the_inbox_until_it_is_read(perdure: Perdure):
-    await perdure.inbox.mark_all_read()
-    chats = [await perdure.chats.create(says("done")) for _ in range(2)]
-    for chat in chats:
-        await chat.wait()
-    unread = [notification async for notification in perdure.inbox.list(unread=True)]
+async def test_the_end_of_a_turn_is_in_the_inbox_until_it_is_read(newcomer: Perdure):
+    chats = list[Chat]()
+    for _ in range(2):  # one ends after the other
+        chats.append(await newcomer.chats.create(says("done")))
+        await chats[-1].wait()
+    unread = [notification async for notification in newcomer.inbox.list(unread=True)]
     assert [one.targets for one in unread] == [[chat.id] for chat in reversed(chats)]
-    assert await perdure.inbox.unread_count() == 2
-    marked = await perdure.inbox.mark(unread[0].id)
+    assert await newcomer.inbox.unread_count() == 2
+    marked = await newcomer.inbox.mark(unread[0].id)
     assert marked.notification.read_at is not None
     assert marked.unread_count == 1
-    assert (await perdure.inbox.mark(unread[0].id, is_read=False)).unread_count == 2
-    about = [one async for one in perdure.inbox.list(chat_id=chats[0].id)]
+    assert (await newcomer.inbox.mark(unread[0].id, is_read=False)).unread_count == 2
+    about = [one async for one in newcomer.inbox.list(chat_id=chats[0].id)]
     assert [one.id for one in about] == [unread[1].id]
-    await perdure.inbox.mark_all_read()
-    assert await perdure.inbox.unread_count() == 0
+    await newcomer.inbox.mark_all_read()
+    assert await newcomer.inbox.unread_count() == 0
 
 
 class Watcher:
@@ -112,21 +124,20 @@ async def test_the_list_of_chats_is_watched_from_now_on(perdure: Perdure):
 
 
 async def test_a_watcher_of_the_inbox_is_told_and_tells_when_it_may_have_missed_something(
-    perdure: Perdure, whole: Stack, wire: Proxy
+    newcomer: Perdure, wire: Proxy
 ):
-    assert whole.token
-    async with Perdure(wire.url, whole.token) as far:
+    async with Perdure(wire.url, newcomer.server.token) as far:
         watcher = Watcher(far.inbox.watch())
         try:
             await watcher.until(Watching)
-            chat = await perdure.chats.create(says("told"))
+            chat = await newcomer.chats.create(says("told"))
             (told,) = await watcher.until(InboxChange)
             assert isinstance(told, InboxChange)
             assert told.notification.targets == [chat.id]
             wire.cut()
             await watcher.until(ConnectionLost)
             await watcher.until(Watching, 2)
-            again = await perdure.chats.create(says("told again"))
+            again = await newcomer.chats.create(says("told again"))
             told = (await watcher.until(InboxChange, 2))[1]
             assert isinstance(told, InboxChange)
             assert told.notification.targets == [again.id]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from api.gateway.bodies import Question, understand
+from api.errors import ApiError
+from api.gateway.bodies import BodyRoom, Held, Question, understand
 from api.gateway.costs import Terms, most_it_costs
 from api.gateway.wires import CHAT_COMPLETIONS, MESSAGES, RESPONSES, Endpoint
 from models.model_options import Prices
@@ -111,3 +112,20 @@ def test_no_call_costs_more_than_was_set_aside(question: Question, usage: Usage)
 
 def test_a_model_without_a_price_has_no_worst_case():
     assert most_it_costs(Question("m", 1, streamed=False), Terms(Prices(), 9000, None)) is None
+
+
+def _take(held: Held, *sizes: int) -> None:
+    for size in sizes:
+        held.take(size)
+
+
+def test_what_would_be_too_much_at_once_is_refused_and_takes_no_room():
+    room = BodyRoom(most=10)
+    with room.unless_it_fails() as first:
+        first.take(8)
+    with pytest.raises(ApiError) as refused, room.unless_it_fails() as second:
+        _take(second, 2, 1)
+    assert (refused.value.status, room.bytes) == (503, 8)
+    first.let_go()
+    first.let_go()
+    assert room.bytes == 0

@@ -67,7 +67,7 @@ async def test_a_token_for_the_gateway_is_good_for_nothing_else(gateway: Gateway
 async def test_a_cookie_opens_nothing_here(gateway: Gateway):
     name = (await gateway.add("anthropic", gateway.vendor.url))["name"]
     cookies = {COOKIE: gateway.door.owner.token}
-    async with httpx2.AsyncClient(base_url=gateway.url, cookies=cookies) as browser:
+    async with httpx2.AsyncClient(base_url=gateway.url, cookies=cookies, timeout=20) as browser:
         answer = await browser.post(
             f"{name}/v1/messages", json=QUESTION, headers={"sec-fetch-site": "same-origin"}
         )

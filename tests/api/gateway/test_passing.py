@@ -36,7 +36,7 @@ async def test_a_question_arrives_byte_for_byte_with_the_key_in_place_of_the_tok
         ((header, prefix),) = sent.items()
         headers = {header: prefix + gateway.door.owner.token, "anthropic-version": "2023-06-01"}
         gateway.vendor.reply(b"{}", content_type="application/json")
-        async with httpx2.AsyncClient(base_url=gateway.url, headers=headers) as http:
+        async with httpx2.AsyncClient(base_url=gateway.url, headers=headers, timeout=20) as http:
             answer = await http.post(f"{name}/{MESSAGES}?beta=true", content=body)
         assert answer.status_code == 200, answer.text
         asked = gateway.vendor.asked[-1]

@@ -4,7 +4,8 @@ import io
 
 import pytest
 
-from cli.terminal.listing import table
+from cli.terminal.answers import table
+from cli.terminal.listing import COLUMNS
 from cli.terminal.printer import Printer, brief, has_colours
 from cli.terminal.shown import Asked, Called, Failed, Noted, Returned, Said, Shown, Thought, Void
 from perdure.client import ChatInfo
@@ -101,6 +102,7 @@ def test_chats_are_a_table_as_wide_as_the_terminal() -> None:
                 }
             )
         ],
+        COLUMNS,
         width=80,
     )
     assert lines[0].split() == ["ID", "STATUS", "UPDATED", "TITLE"]

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.budgets_command import dollars
-from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, server_of
-from cli.users_command import Organization
+from cli.administration.budgets import dollars
+from cli.options import JsonOption, OrganizationOption, on_a_server
 
 if TYPE_CHECKING:
-    from perdure.client import Perdure
+    from perdure.client import Perdure, Server
 
 
 class By(StrEnum):
@@ -23,7 +22,9 @@ class By(StrEnum):
     CHAT = "chat"
 
 
+@on_a_server
 def usage(
+    server: "Server",
     by: Annotated[By, typer.Option("--by", help="What to add up by; days are those of UTC.")] = By.DAY,
     since: Annotated[
         datetime | None,
@@ -36,32 +37,30 @@ def usage(
     user: Annotated[
         str | None, typer.Option("--user", "-u", metavar="USER", help="Of one user: a name, an id, or me.")
     ] = None,
-    organization: Organization = None,
+    organization: OrganizationOption = None,
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Tell what was used and what it has cost: yours, and your organization's if you manage it."""
-    from cli import people
+    from cli.administration.lookup import organization_id
+    from cli.terminal.answers import asked, show_json, show_rows
 
     async def ask(perdure: "Perdure") -> Any:
-        asked: dict[str, Any] = {"group_by": by}
+        wanted: dict[str, Any] = {"group_by": by}
         if since is not None:
-            asked["from"] = f"{since:%Y-%m-%d}T00:00:00Z"
+            wanted["from"] = f"{since:%Y-%m-%d}T00:00:00Z"
         if until is not None:
-            asked["to"] = f"{until:%Y-%m-%d}T00:00:00Z"
+            wanted["to"] = f"{until:%Y-%m-%d}T00:00:00Z"
         if user is not None:
-            asked["user_id"] = (await perdure.request("GET", f"/users/{user}"))["id"]
+            wanted["user_id"] = (await perdure.users.get(user)).id
         if organization is not None:
-            asked["organization_id"] = await people.organization_id(perdure, organization)
-        return await perdure.request("GET", "/chats/usage", params=asked)
+            wanted["organization_id"] = await organization_id(perdure, organization)
+        return await perdure.request("GET", "/chats/usage", params=wanted)
 
-    report = people.asked(server_of(url, token, data_dir), ask)
+    report = asked(server, ask)
     if as_json:
-        people.show_json(report)
+        show_json(report)
         return
-    people.show(
+    show_rows(
         [*report["rows"], {**report["total"], "is_total": True}],
         {
             by.upper(): lambda row: "total" if row.get("is_total") else _name(row, by),

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.errors import CommandError
-from cli.options import DataDirOption, JsonOption, TokenOption, UrlOption, server_of
-from cli.users_command import Organization
+from cli.options import JsonOption, OrganizationOption, on_a_server
 
 if TYPE_CHECKING:
-    from perdure.client import Perdure
+    from perdure.client import Perdure, Server
 
 app = typer.Typer(help="Limits on what calls of models may cost.", no_args_is_help=True)
 
@@ -53,7 +52,9 @@ def micros_of(amount: str) -> int:
     epilog="Examples:  perdure budgets set 500 --per month  |  perdure budgets set 20 --per day --user ada  "
     "|  perdure budgets set 5 --chat ID",
 )
+@on_a_server
 def set_budget(
+    server: "Server",
     amount: Annotated[str, typer.Argument(metavar="DOLLARS", help="The limit.")],
     period: Annotated[Period | None, typer.Option("--per", help="Default: month; for a chat: total.")] = None,
     user: Annotated[
@@ -62,57 +63,48 @@ def set_budget(
     chat: Annotated[
         str | None, typer.Option("--chat", metavar="ID", help="For one chat and its subagents.")
     ] = None,
-    organization: Organization = None,
+    organization: OrganizationOption = None,
     as_json: JsonOption = False,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
 ) -> None:
     """Limit what an organization, a member or a chat may spend. Setting it again changes the limit."""
-    from cli import people
+    from cli.administration.lookup import organization_id
+    from cli.terminal import answers
 
     micros = micros_of(amount)
     default = Period.MONTH if chat is None else Period.TOTAL
 
     async def ask(perdure: "Perdure") -> Any:
-        where = await people.organization_id(perdure, organization)
+        where = await organization_id(perdure, organization)
         body: dict[str, Any] = {"period": period or default, "limit_micros": micros}
         if user is not None:
-            body["user_id"] = (await perdure.request("GET", f"/users/{user}"))["id"]
+            body["user_id"] = (await perdure.users.get(user)).id
         if chat is not None:
             body["chat_id"] = chat
         return await perdure.request("PUT", f"/organizations/{where}/budgets", json=body)
 
-    budget = people.asked(server_of(url, token, data_dir), ask)
-    if as_json:
-        people.show_json(budget)
-    else:
-        print(
-            f"{_whose(budget)}: {dollars(budget['limit_micros'])} per {budget['period']}, "
-            f"{dollars(budget['consumed_micros'])} consumed."
-        )
+    budget = answers.asked(server, ask)
+    told = (
+        f"{_whose(budget)}: {dollars(budget['limit_micros'])} per {budget['period']}, "
+        f"{dollars(budget['consumed_micros'])} consumed."
+    )
+    answers.show_one(budget, told, as_json=as_json)
 
 
 @app.command("list", epilog="Example:  perdure budgets list")
+@on_a_server
 def list_budgets(
-    organization: Organization = None,
-    as_json: JsonOption = False,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
+    server: "Server", organization: OrganizationOption = None, as_json: JsonOption = False
 ) -> None:
     """List the budgets of an organization, and what is left of them."""
-    from cli import people
+    from cli.administration.lookup import organization_id
+    from cli.terminal import answers
 
     async def ask(perdure: "Perdure") -> Any:
-        where = await people.organization_id(perdure, organization)
+        where = await organization_id(perdure, organization)
         return await perdure.request("GET", f"/organizations/{where}/budgets")
 
-    found = people.asked(server_of(url, token, data_dir), ask)
-    if as_json:
-        people.show_json(found)
-        return
-    people.show(
+    found = answers.asked(server, ask)
+    answers.show_rows(
         found,
         {
             "ID": lambda one: one["id"],
@@ -122,25 +114,27 @@ def list_budgets(
             "CONSUMED": lambda one: dollars(one["consumed_micros"]),
             "RESERVED": lambda one: dollars(one["reserved_micros"]),
         },
+        as_json=as_json,
     )
 
 
 @app.command("remove", epilog="Example:  perdure budgets remove ID")
+@on_a_server
 def remove(
+    server: "Server",
     budget: Annotated[str, typer.Argument(metavar="ID", help="As `perdure budgets list` tells it.")],
-    organization: Organization = None,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    data_dir: DataDirOption = None,
+    organization: OrganizationOption = None,
 ) -> None:
     """Remove a limit."""
-    from cli import people
+    from cli.administration.lookup import organization_id
+    from cli.terminal import answers
+    from perdure.client.reading import path_of
 
     async def ask(perdure: "Perdure") -> Any:
-        where = await people.organization_id(perdure, organization)
-        return await perdure.request("DELETE", f"/organizations/{where}/budgets/{budget}")
+        where = await organization_id(perdure, organization)
+        return await perdure.request("DELETE", path_of("organizations", where, "budgets", budget))
 
-    people.asked(server_of(url, token, data_dir), ask)
+    answers.asked(server, ask)
     print("Removed.")
 
 
