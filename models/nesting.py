@@ -7,11 +7,11 @@ STORED_LEVELS = 100
 """Objects and arrays in each other, of a value that is kept. Encoders give up on some hundreds."""
 
 
-def nests_deeper(value: Any, levels: int = STORED_LEVELS) -> bool:
-    """Whether objects and arrays stand in each other more than `levels` deep. What was read from JSON may be
-    too deep to be written again."""
+def nests_deeper(value: Any) -> bool:
+    """Whether objects and arrays stand in each other more than `STORED_LEVELS` deep. What was read from JSON
+    may be too deep to be written again."""
     level: list[Any] = [value]
-    for _ in range(levels):
+    for _ in range(STORED_LEVELS):
         level = [inner for outer in level for inner in _within(outer) if isinstance(inner, dict | list)]
         if not level:
             return False

@@ -5,6 +5,7 @@ import re
 from base64 import b64decode
 from dataclasses import dataclass, replace
 
+import orjson
 from pydantic import JsonValue
 
 from activities.providers.json_text import as_object
@@ -50,7 +51,7 @@ def outcome_of(result: Result) -> ToolOutcome:
     Raises:
         ValueError: it is no JSON: of another type, or with numbers that JSON does not have; or nested more
             than 100 deep.
-        TypeError: the same.
+        TypeError: the same; or whole numbers beyond 64 bits, which nobody can encode who is to be told.
         ToolError: it is media that no model takes.
     """
     if isinstance(result, WithFiles):
@@ -62,7 +63,9 @@ def outcome_of(result: Result) -> ToolOutcome:
     json.dumps(result, allow_nan=False)
     if nests_deeper(result):
         raise ValueError(f"the result is nested more than {STORED_LEVELS} deep")
-    return ToolOutcome(valid_text(result))
+    value = valid_text(result)
+    orjson.dumps(value)
+    return ToolOutcome(value)
 
 
 def failed(text: str) -> ToolOutcome:

@@ -78,7 +78,7 @@ def bill_of(
         whole: it is known to the end.
     """
     tokens = None if usage is None else usage.stored()
-    if hold is not None and not whole:
+    if hold is not None and not (whole and tokens):  # counts that are all zero tell nothing
         return Bill(payer, call, tokens, hold.micros, SpendingState.ASSUMED, held=True)
     return Bill(payer, call, tokens, cost_micros(tokens, prices), held=hold is not None)
 

@@ -63,7 +63,7 @@ async def test_a_cancelled_call_is_cancelled():
         await task
 
 
-@pytest.mark.parametrize("answer", [{1, 2}, float("nan"), object(), {"deep": [float("inf")]}])
+@pytest.mark.parametrize("answer", [{1, 2}, float("nan"), object(), {"deep": [float("inf")]}, {"big": 2**64}])
 async def test_an_answer_that_is_no_json_is_an_error(answer: object):
     async def run(arguments: Nothing, context: ToolContext) -> Result:
         return answer  # pyright: ignore[reportReturnType]

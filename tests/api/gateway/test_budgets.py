@@ -155,6 +155,16 @@ async def test_tokens_that_are_not_told_cost_the_most_that_they_can(treasury: Tr
     assert (call["outcome"], call["cost_micros"]) == ("completed", None)
 
 
+@pytest.mark.parametrize("usage", [{}, {"input_tokens": 0, "output_tokens": 0}, {"tokens": "many"}])
+async def test_usage_that_tells_nothing_is_not_told(treasury: Treasury, usage: Body):
+    await treasury.limit(10 * WORST)
+    answer(treasury, json.dumps({"id": "msg_1", "usage": usage, "content": []}).encode())
+    assert (await treasury.ask()).status_code == 200
+    (entry,) = await treasury.books()
+    assert (entry.state, entry.cost_micros) == ("assumed", WORST)
+    assert await treasury.figures() == (WORST, 0)
+
+
 async def test_a_call_that_the_vendor_refuses_costs_nothing(treasury: Treasury):
     await treasury.limit(10 * WORST)
     answer(treasury, b'{"error": {}}', status=529)
