@@ -6,8 +6,8 @@ import sys
 import uvicorn
 
 from api.app import create_app, end_streams
+from cli.environment import read_settings
 from runtime.logging import configure_logging
-from runtime.settings import Settings
 
 _PING_SECONDS = 15.0
 _SHUTDOWN_SECONDS = 10
@@ -24,7 +24,7 @@ class _Server(uvicorn.Server):
 
 def run() -> None:
     """Serve the API until SIGTERM or SIGINT."""
-    settings = Settings()
+    settings = read_settings()
     configure_logging(settings.log_level, settings.log_format)
     config = uvicorn.Config(
         create_app(settings),

@@ -12,6 +12,7 @@ import uvloop
 from prometheus_client import start_http_server
 
 from activities.tools.tool import Tool
+from cli.environment import read_settings
 from cli.worker import running_worker
 from runtime.logging import configure_logging
 from runtime.settings import Settings
@@ -22,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 def run(more_tools: Iterable[Tool[Any]] = ()) -> None:
     """Work until SIGTERM or SIGINT; then running steps may end, and what does not is handed over."""
-    settings = Settings()
+    settings = read_settings()
     configure_logging(settings.log_level, settings.log_format)
     code = 0
     try:

@@ -5,8 +5,9 @@ are read by its SDK, see `runtime.temporal`.
 """
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -15,7 +16,11 @@ class Settings(BaseSettings):
     an alias names a variable that other software uses, too. Units are in the names."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PERDURE_", extra="ignore", populate_by_name=True, env_ignore_empty=True
+        env_prefix="PERDURE_",
+        extra="ignore",
+        populate_by_name=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # passwords and keys are among it
     )
 
     # Connections
@@ -203,3 +208,12 @@ class Settings(BaseSettings):
     data_dir: Path | None = Field(default=None, description="Where `migrate` leaves the first token.")
     log_level: str = "info"
     log_format: str = Field(default="console", pattern="^(console|json)$")
+
+    @model_validator(mode="after")
+    def _sweep_only_what_is_lost(self) -> Self:
+        if self.sweep_age_seconds <= self.command_timeout_seconds:
+            raise ValueError(
+                "PERDURE_SWEEP_AGE_SECONDS must be more than PERDURE_COMMAND_TIMEOUT_SECONDS: commands would "
+                "be withdrawn that are still waited for"
+            )
+        return self

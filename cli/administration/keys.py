@@ -40,6 +40,7 @@ def rotate(data_dir: DataDirOption = None) -> None:
     the old key out.
     """
     from cli.administration.rotation import seal_anew
+    from cli.environment import read_settings
     from cli.stack.directory import default_directory
     from runtime.secrets import SecretsError, add_master_key
 
@@ -47,9 +48,7 @@ def rotate(data_dir: DataDirOption = None) -> None:
     settings = _local(directory)
     try:
         if settings is None:
-            from runtime.settings import Settings
-
-            settings = Settings()
+            settings = read_settings()
         elif settings.master_key_file is not None and settings.master_keys is None:
             print(f"New master key {add_master_key(settings.master_key_file)} in {settings.master_key_file}")
         count = asyncio.run(seal_anew(settings))
@@ -60,6 +59,7 @@ def rotate(data_dir: DataDirOption = None) -> None:
 
 def _local(directory: Path) -> "Settings | None":
     """The settings of the stack that runs on this directory; None if none does."""
+    from cli.environment import read_settings
     from cli.stack.addresses import Addresses
     from cli.stack.directory import DataDirectory, read_record
     from cli.stack.guardian import started
@@ -67,8 +67,6 @@ def _local(directory: Path) -> "Settings | None":
     record = read_record(directory)
     if record is None or not record.get("pid") or started(record["pid"]) != record.get("started"):
         return None
-    from runtime.settings import Settings
-
     addresses = Addresses(DataDirectory(directory), "127.0.0.1", dict(record["ports"]))
     file = DataDirectory(directory).master_key_file()
-    return Settings(database_url=addresses.database_url, master_key_file=file)
+    return read_settings(database_url=addresses.database_url, master_key_file=file)
