@@ -107,7 +107,7 @@ class Retention:
         command_id = f"set-archived:{uuid4()}"
         change = _change(chat, "write", archived=True)
         await stage_edit(self._engine, chat.id, Edit(), change, command_id=command_id)
-        argument = SetArchived(archived=True)
+        argument = SetArchived(archived=True, only_in_turn=chat.state.turn)
         try:
             await self._gateway.command(chat, "set_archived", argument, update_id=command_id)
         except CommandRejected:

@@ -334,4 +334,11 @@ class AnswerCalls(_Small):
 
 
 class SetArchived(_Small):
+    """Argument of the `set_archived` update.
+
+    Attributes:
+        only_in_turn: refuse if the chat has begun another turn than this: whoever asked has not seen it.
+    """
+
     archived: bool
+    only_in_turn: int | None = None

@@ -6,7 +6,10 @@ import pytest
 from temporalio.client import Client
 
 from activities.providers.demo import DemoModel, script_block
+from api.temporal_gateway import CommandRejected, TemporalGateway
 from cli.stack import Stack
+from models.store.retention import read_idle
+from models.turns import SetArchived
 from tests.durable.caller import Caller
 from tests.durable.histories import runs
 from tests.durable.processes import another_api
@@ -59,6 +62,24 @@ async def test_an_idle_chat_is_archived_and_then_deleted(tidy: Caller, rows: Row
         return [] if any(run.close_time is None for run in await runs(temporal, idle)) else [True]
 
     await until(ended)
+
+
+async def test_who_comes_back_behind_the_look_for_idle_chats_keeps_the_chat(
+    caller: Caller, rows: Rows, temporal: Client
+):
+    chat = await rested(caller)
+    await grow_old(rows, chat, 11)
+    (seen,) = [one for one in await read_idle(rows.engine, 10, after=None, limit=100) if str(one.id) == chat]
+    await caller.send(chat, "still there?")
+    await caller.read(chat).rested(2)
+    gateway = TemporalGateway(
+        temporal, task_queue="perdure", command_timeout_seconds=20, idle_seconds=60, events_per_run=1000
+    )
+    argument = SetArchived(archived=True, only_in_turn=seen.state.turn)
+    with pytest.raises(CommandRejected):
+        await gateway.command(seen, "set_archived", argument, update_id="archive what was idle")
+    assert (await caller.http.get(f"{caller.url}/{chat}")).json()["archived"] is False
+    await rows.sound(chat)
 
 
 async def test_a_chat_at_work_is_not_put_away(tidy: Caller, rows: Rows, model: DemoModel):

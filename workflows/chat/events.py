@@ -84,6 +84,7 @@ class InterruptAsked:
 @dataclass(frozen=True, slots=True)
 class ArchivedSet:
     archived: bool
+    only_in_turn: int | None = None
 
     @property
     def transition(self) -> Transition:

@@ -136,7 +136,7 @@ def decide(state: ChatState, event: Event) -> Write:
             if state.status is ChatStatus.REQUIRES_ACTION:
                 return _write(state, status=ChatStatus.RUNNING, close_calls=CallsClosedBy.INTERRUPT)
             return _write(state, status=ChatStatus.INTERRUPTING, stop_turn=True)
-        case ArchivedSet(archived):
+        case ArchivedSet(archived=archived):
             return _write(state, archived=archived, keep_compaction=True, family=True)
         case InvalidStateReconciled():
             closes = CallsClosedBy.INVALID_STATE
@@ -182,7 +182,7 @@ def _work_on_turn(
 
 
 def _pointless(state: ChatState, event: Event) -> bool:
-    """Whether the event speaks of calls or messages that are not there."""
+    """Whether the event speaks of calls, messages or a turn that are not there."""
     match event:
         case SteeringDue():
             return not state.steering or bool(state.open_calls)
@@ -190,6 +190,8 @@ def _pointless(state: ChatState, event: Event) -> bool:
             return not state.open_calls or any(call.runnable for call in state.open_calls)
         case CallsAnswered(turn=turn, step=step):
             return (turn, step) != (state.turn, state.step)
+        case ArchivedSet(only_in_turn=int(turn)):
+            return turn != state.turn
         case _:
             return False
 

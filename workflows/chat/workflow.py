@@ -159,11 +159,11 @@ class ChatWorkflow:
 
     @workflow.update(description="Archive or unarchive the chat")
     async def set_archived(self, command: SetArchived) -> Receipt:
-        return await self._command(ArchivedSet(command.archived))
+        return await self._command(ArchivedSet(command.archived, command.only_in_turn))
 
     @set_archived.validator
     def _admit_archived(self, command: SetArchived) -> None:
-        self._admit(ArchivedSet(command.archived))
+        self._admit(ArchivedSet(command.archived, command.only_in_turn))
 
     @workflow.update(description="Summarize the conversation, so that the next prompt is short")
     async def compact(self) -> Receipt:

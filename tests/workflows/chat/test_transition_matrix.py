@@ -190,6 +190,13 @@ def test_the_last_queued_message_leaves_an_empty_queue():
         assert after(ChatState(status=status, queued=1), event).name is name
 
 
+def test_a_chat_is_archived_only_in_the_turn_that_was_seen():
+    state = ChatState(status=ChatStatus.WAITING, turn=3)
+    assert decide(state, ArchivedSet(True, only_in_turn=3)).archived
+    with pytest.raises(IllegalTransition):
+        decide(state, ArchivedSet(True, only_in_turn=2))
+
+
 def test_every_transition_of_the_specification_is_in_the_matrix():
     assert set(MATRIX) == set(Transition)
     for transition, cells in MATRIX.items():
