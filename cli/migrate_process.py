@@ -4,26 +4,26 @@ import asyncio
 import os
 from pathlib import Path
 
+from cli.environment import read_settings
 from models import migrate
 from models.model_options import CallConfig
 from models.providers import Preset
 from models.store.first_start import bootstrap
 from models.store.presets import OfferedModel, ensure_models
 from runtime.database import open_engine
-from runtime.known_models import known_model
+from runtime.known_models import USUAL_CONTEXT_LIMIT, known_model
 from runtime.logging import configure_logging
 from runtime.presets import surroundings
 from runtime.settings import Settings
 
 DEMO_MODEL = "perdure-demo"
 
-_CONTEXT_LIMIT = 200_000
-"""Of a model of which nobody knows better."""
+_DEMO_CONTEXT_LIMIT = 200_000
 
 
 def run() -> None:
     """Migrate, and set up what a new installation needs. Harmless when there is nothing to do."""
-    settings = Settings()
+    settings = read_settings()
     configure_logging(settings.log_level, settings.log_format)
     migrate.upgrade(settings.database_url)
     asyncio.run(_set_up(settings))
@@ -50,11 +50,11 @@ def offered_models(settings: Settings) -> list[OfferedModel]:
 
 def _offered(preset: Preset, model: str) -> OfferedModel:
     if preset is Preset.DEMO:
-        return OfferedModel(preset, model, "Perdure demo model", _CONTEXT_LIMIT)
+        return OfferedModel(preset, model, "Perdure demo model", _DEMO_CONTEXT_LIMIT)
     known = known_model(preset.provider_type, model)
     if known is None:
-        return OfferedModel(preset, model, model, _CONTEXT_LIMIT)
-    limit = known.context_limit or _CONTEXT_LIMIT
+        return OfferedModel(preset, model, model, USUAL_CONTEXT_LIMIT)
+    limit = known.context_limit or USUAL_CONTEXT_LIMIT
     return OfferedModel(preset, model, known.display_name, limit, CallConfig(cost=known.prices))
 
 

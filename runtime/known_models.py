@@ -28,6 +28,9 @@ _SOURCES = {
     ProviderType.VERTEX: "google",
 }
 
+USUAL_CONTEXT_LIMIT = 128_000
+"""Tokens that a model takes of which nobody knows better: what most take."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Models on offer: add, choose the default, remove.", no_args_is_help=True)
 
-_UNKNOWN_CONTEXT = 128_000
 _Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name, or PROVIDER:MODEL.")]
 
 
@@ -25,7 +24,12 @@ _Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name, 
 def add(
     server: "Server",
     reference: Annotated[
-        str, typer.Argument(metavar="PROVIDER:MODEL", help="A provider's name or type, and the model's name.")
+        str,
+        typer.Argument(
+            metavar="PROVIDER:MODEL",
+            help="A provider's name or type, and the model's name. Of models whose name tells the vendor, "
+            "that alone.",
+        ),
     ],
     display_name: Annotated[str | None, typer.Option("--as", help="What people call it.")] = None,
     context_limit: Annotated[
@@ -38,9 +42,7 @@ def add(
     from cli.administration.lookup import find_provider, organization_id
     from cli.terminal.answers import asked
 
-    front, found, model = reference.partition(":")
-    if not found or not model.strip():
-        raise CommandError("write the provider in front: perdure models add anthropic:claude-sonnet-4-5")
+    front, model = provider_and_model(reference)
 
     async def create(perdure: "Perdure") -> "Model":
         provider = await find_provider(perdure, front)
@@ -147,26 +149,48 @@ def known(
     )
 
 
+def provider_and_model(written: str) -> tuple[str, str]:
+    """A provider's name or type, and a model's name. People give providers any name, so what is in front of a
+    colon is one; the rest is as in spec chat-loop.md 3.2.
+
+    Raises:
+        CommandError: Nothing tells the provider.
+    """
+    from models.model_references import parse_model_reference
+
+    front, found, model = written.partition(":")
+    if found and front.strip() and model.strip():
+        return front.strip(), model.strip()
+    try:
+        reference = parse_model_reference(written)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    if reference.provider is None:
+        raise CommandError("write the provider in front: perdure models add anthropic:claude-sonnet-4-5")
+    return reference.provider, reference.model
+
+
 def _known(kind: str, model: str, display_name: str | None, context_limit: int | None) -> dict[str, Any]:
     """What is to be filled in, asked for or known."""
     from models.providers import ProviderType
-    from runtime.known_models import known_model
+    from runtime.known_models import USUAL_CONTEXT_LIMIT, known_model
 
     found = known_model(ProviderType(kind), model)
     if found is None:
-        limit = context_limit or _UNKNOWN_CONTEXT
+        limit = context_limit or USUAL_CONTEXT_LIMIT
         return {"display_name": display_name or model, "context_limit": limit}
     cost = found.prices.stored()
     return {
         "display_name": display_name or found.display_name,
-        "context_limit": context_limit or found.context_limit or _UNKNOWN_CONTEXT,
+        "context_limit": context_limit or found.context_limit or USUAL_CONTEXT_LIMIT,
         "config": {"cost": cost} if cost else {},
     }
 
 
 async def _find(perdure: "Perdure", organization_id: str, wanted: str) -> "Model":
     catalog = await perdure.models.list(organization_id)
-    matching = [one for one in catalog.models if wanted in (one.id, one.model, _reference(catalog, one))]
+    written = {wanted, wanted.replace("/", ":", 1)}
+    matching = [one for one in catalog.models if written & {one.id, one.model, _reference(catalog, one)}]
     if len(matching) == 1:
         return matching[0]
     if matching:
