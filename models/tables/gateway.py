@@ -53,6 +53,7 @@ class GatewayCall(SQLModel, table=True):
             " AND (outcome IS NULL) = (finished_at IS NULL)",
             name="gateway_calls_outcome",
         ),
+        Index("gateway_calls_by_time", "started_at", "id"),
         Index("gateway_calls_by_organization", "organization_id", "started_at", "id"),
         Index("gateway_calls_by_user", "user_id", "started_at", "id"),
         Index("gateway_calls_running", "started_at", postgresql_where=text("finished_at IS NULL")),
