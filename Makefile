@@ -30,8 +30,9 @@ up: $(SETUP) ## Start everything on this machine: Temporal, PostgreSQL, Valkey, 
 demo: $(SETUP) ## A chat that survives the death of its worker, shown and checked.
 	@$(BIN)/perdure demo
 
+# In the order of the folders: those of one folder share their servers, which are started anew for each folder.
 test: $(SETUP) ## Run the tests, with real servers.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 SECONDS ?= 600
 SEED ?= 7
