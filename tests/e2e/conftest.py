@@ -89,8 +89,8 @@ async def whole_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerato
         yield stack
         async with httpx2.AsyncClient() as http:
             told = await http.get(f"http://127.0.0.1:{stack.ports['demo-model']}/control/requests")
+        # none, if this process had only tests that ask no model
         requests: list[dict[str, Any]] = told.json()
-        assert requests
         for request in requests:
             broken = broken_rules(request["path"], request["body"])
             assert not broken, (broken, request["body"])
