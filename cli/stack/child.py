@@ -7,12 +7,17 @@ import signal
 import subprocess
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli.stack import gate
 from cli.stack.guard import Guard
 from cli.stack.guardian import started
 from cli.stack.part import Command
 
+if TYPE_CHECKING:
+    import psutil
+
+_DYING_SECONDS = 5.0
 _TAIL_LINES = 12
 _TAIL_BYTES = 16_384
 
@@ -104,12 +109,20 @@ class Child:
         return await self.kill()
 
     async def kill(self) -> int:
-        """SIGKILL to the process and all it has started; returns when it is gone."""
+        """SIGKILL to the process and all it has started; returns when they are gone: PostgreSQL does not
+        start while a process of the one before has its memory."""
+        killed: list[psutil.Process] = []
         if self.alive:
-            self._send_all(signal.SIGKILL)
+            self._send(signal.SIGSTOP)  # it shall start no further one while they are looked for
+            killed = self._send_all(signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)  # also what a leader that ended by itself left behind
-        return await self.exited()
+        code = await self.exited()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DYING_SECONDS):
+                while any(map(_lives, killed)):  # noqa: ASYNC110 - nobody tells of a child's children
+                    await asyncio.sleep(0.005)
+        return code
 
     def freeze(self) -> None:
         """Stop the process and all it has started in their tracks."""
@@ -133,15 +146,19 @@ class Child:
         if self.alive:
             self._process.send_signal(number)
 
-    def _send_all(self, number: signal.Signals) -> None:
+    def _send_all(self, number: signal.Signals) -> "list[psutil.Process]":
+        """Signal the process and all it has started; those it has started."""
         import psutil  # rarely needed, and not small
 
         # children may have sessions of their own, as those of PostgreSQL have
+        children: list[psutil.Process] = []
         with contextlib.suppress(psutil.NoSuchProcess):
             leader = psutil.Process(self.pid)
-            for process in (leader, *leader.children(recursive=True)):
+            children = leader.children(recursive=True)
+            for process in (leader, *children):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.send_signal(number)
+        return children
 
     def _wait(self) -> None:
         code = self._process.wait()
@@ -153,3 +170,12 @@ class Child:
     def _ended(self, code: int) -> None:
         if not self._exit.done():
             self._exit.set_result(code)
+
+
+def _lives(process: "psutil.Process") -> bool:
+    import psutil
+
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -125,6 +125,17 @@ async def test_a_part_that_was_killed_stays_down_until_started(shared_stack: Sta
     assert await ping(shared_stack)
 
 
+async def test_a_part_is_killed_with_all_it_has_started(shared_stack: Stack) -> None:
+    pid = shared_stack.pid("postgres")
+    assert pid is not None
+    processes = family(pid)
+    assert len(processes) > 1
+    await shared_stack.kill("postgres")
+    assert living(processes) == []
+    await shared_stack.start("postgres")
+    assert await query(shared_stack, "SELECT 1") == 1
+
+
 async def test_a_part_that_dies_by_itself_is_started_again(shared_stack: Stack) -> None:
     for name in SERVERS:
         old = shared_stack.pid(name)
