@@ -80,7 +80,10 @@ class Chaos:
             case "kill":
                 await (worker.kill() if worker else self._stack.kill(strike.part))
             case "stop":
-                await (worker.stop() if worker else self._stack.stop(strike.part))
+                if worker is None:
+                    await self._stack.stop(strike.part)
+                elif not worker.died:  # one that found no Temporal when it was started has given up
+                    await worker.stop()
             case "freeze":
                 worker.freeze() if worker else self._stack.freeze(strike.part)
 
